@@ -1,0 +1,2 @@
+const refuse = () => { throw new Error('Excel files are not supported here: write CSV instead'); };
+module.exports = new Proxy({}, { get: () => refuse });

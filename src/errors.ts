@@ -1,0 +1,16 @@
+/**
+ * An error the user can mend: bad input, a missing file, an option out of range.
+ * The command line prints its message alone (no stack) and exits with code 1.
+ * A good message names what was wrong, where (file, field), and what would be right.
+ */
+export class UserError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'UserError';
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,27 @@
+/** LoRA (Hu et al. 2021): A Kaiming-uniform, B = 0, scale α/r. */
+import { z } from 'zod';
+import { kaimingUniform, LoraAdapters } from './lora-adapters';
+import type { Method } from './method';
+import { alphaOption, rankOption } from './options';
+
+const options = z.strictObject({ rank: rankOption, alpha: alphaOption });
+
+export const lora: Method<z.infer<typeof options>> = {
+  name: 'lora',
+  title: 'LoRA',
+  reference: 'Hu et al. 2021, eq. 3',
+  needs: [],
+  options,
+  attach: (model, targets, _evidence, { rank, alpha }, random) =>
+    new LoraAdapters(
+      model,
+      targets.map((layer) => ({
+        layer,
+        rank,
+        scale: alpha / rank,
+        a: kaimingUniform(random.fork(layer.name), rank, layer.in),
+        b: new Float32Array(layer.out * rank),
+      })),
+      { method: 'lora' },
+    ),
+};

@@ -1,0 +1,187 @@
+/**
+ * Llama-2-style decoder (Touvron et al. 2023): RMSNorm, rotary positions, grouped-query attention, SwiGLU.
+ *
+ * Weights carry Hugging Face's names, `model.layers.N.self_attn.q_proj.weight` and so on, so adapters are
+ * saved under the paths PEFT expects. Rotary pairs are neighbours (`interleaved`, llama2.c) or halves (Hugging Face).
+ */
+
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
+import type { Random } from '../tensor/random';
+import { attention, crossEntropy, mergeHeads, rmsNorm, siluGate, splitHeads } from './layers';
+import type { LinearLayer, Model, Net } from './model';
+import { type HostTensor, makeParams, type Weights } from './params';
+
+export interface DecoderConfig {
+  readonly dim: number;
+  readonly hidden: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly vocab: number;
+  readonly context: number;
+  /** The head shares the embedding's weight. */
+  readonly tied: boolean;
+  readonly rope: 'interleaved' | 'halves';
+}
+
+const EPSILON = 1e-5;
+const ROPE_BASE = 10000;
+
+function linearsOf(c: DecoderConfig): LinearLayer[] {
+  const size = c.dim / c.heads;
+  const shapes: [string, number, number][] = [
+    ['self_attn.q_proj', c.dim, c.dim],
+    ['self_attn.k_proj', c.dim, c.kvHeads * size],
+    ['self_attn.v_proj', c.dim, c.kvHeads * size],
+    ['self_attn.o_proj', c.dim, c.dim],
+    ['mlp.gate_proj', c.dim, c.hidden],
+    ['mlp.up_proj', c.dim, c.hidden],
+    ['mlp.down_proj', c.hidden, c.dim],
+  ];
+  return Array.from({ length: c.layers }, (_, block) =>
+    shapes.map(([path, fanIn, fanOut]) => {
+      const name = `model.layers.${block}.${path}`;
+      const type = path.split('.')[1];
+      return { name, type, block, in: fanIn, out: fanOut, weight: `${name}.weight`, bias: null };
+    }),
+  ).flat();
+}
+
+/** Name and shape of every weight. */
+export function decoderShapes(c: DecoderConfig): Record<string, number[]> {
+  const shapes: Record<string, number[]> = { 'model.embed_tokens.weight': [c.vocab, c.dim] };
+  for (const layer of linearsOf(c)) shapes[layer.weight] = [layer.out, layer.in];
+  for (let b = 0; b < c.layers; b++) {
+    shapes[`model.layers.${b}.input_layernorm.weight`] = [c.dim];
+    shapes[`model.layers.${b}.post_attention_layernorm.weight`] = [c.dim];
+  }
+  shapes['model.norm.weight'] = [c.dim];
+  if (!c.tied) shapes['lm_head.weight'] = [c.vocab, c.dim];
+  return shapes;
+}
+
+/** Random weights for pretraining: N(0, 0.02²), residual outputs divided by √(2·layers) as in GPT-2. */
+export function decoderInit(c: DecoderConfig, random: Random): Map<string, HostTensor> {
+  const weights = new Map<string, HostTensor>();
+  for (const [name, shape] of Object.entries(decoderShapes(c))) {
+    const size = shape.reduce((a, b) => a * b, 1);
+    const std = /o_proj|down_proj/.test(name) ? 0.02 / Math.sqrt(2 * c.layers) : 0.02;
+    const data = /norm/.test(name) ? new Float32Array(size).fill(1) : random.fork(name).normals(size, 0, std);
+    weights.set(name, { shape, data });
+  }
+  return weights;
+}
+
+/** Cosines and sines of the rotary angles for positions `from` … `from + time − 1`: each [1, time, size/2]. */
+function ropeTables(size: number, time: number, from: number): { cos: Tensor3D; sin: Tensor3D } {
+  const half = size / 2;
+  const angle = Array.from({ length: time * half }, (_, i) => {
+    const position = from + Math.floor(i / half);
+    return position / ROPE_BASE ** ((2 * (i % half)) / size);
+  });
+  return {
+    cos: tf.tensor3d(Float32Array.from(angle, Math.cos), [1, time, half]),
+    sin: tf.tensor3d(Float32Array.from(angle, Math.sin), [1, time, half]),
+  };
+}
+
+/** Rotates pairs of features by their position's angle (Su et al. 2021). x [bh, time, size]. */
+function rope(x: Tensor3D, tables: { cos: Tensor3D; sin: Tensor3D }, style: DecoderConfig['rope']): Tensor3D {
+  const [n, time, size] = x.shape;
+  const half = size / 2;
+  const pairs = style === 'interleaved' ? tf.reshape(x, [n, time, half, 2]) : tf.reshape(x, [n, time, 2, half]);
+  const axis = style === 'interleaved' ? 3 : 2;
+  const [a, b] = tf.unstack(pairs, axis) as Tensor3D[];
+  const { cos, sin } = tables;
+  const turned = [tf.sub(tf.mul(a, cos), tf.mul(b, sin)), tf.add(tf.mul(a, sin), tf.mul(b, cos))];
+  return tf.reshape(tf.stack(turned, axis), [n, time, size]);
+}
+
+/** [1, time, time] with −1e9 above the diagonal. */
+function causalBias(time: number): Tensor3D {
+  const bias = new Float32Array(time * time);
+  for (let i = 0; i < time; i++) bias.fill(-1e9, i * time + i + 1, (i + 1) * time);
+  return tf.tensor3d(bias, [1, time, time]);
+}
+
+/** Repeats each key/value head for the query heads that share it: [b·kv, t, s] → [b·heads, t, s]. */
+function shareHeads(x: Tensor3D, groups: number): Tensor3D {
+  if (groups === 1) return x;
+  const [n, time, size] = x.shape;
+  return tf.reshape(tf.tile(tf.expandDims(x, 1), [1, groups, 1, 1]), [n * groups, time, size]);
+}
+
+/** Keys and values of the positions seen so far, for generation: one pair [kvHeads, time, size] a layer. */
+export type KeyValueCache = ({ k: Tensor3D; v: Tensor3D } | null)[];
+
+/** A decoder and its way to generate. */
+export interface Decoder extends Model {
+  readonly config: DecoderConfig & Record<string, unknown>;
+  /** Logits [time, vocab] of new tokens after the cached ones; replaces the cache's entries. */
+  extend(net: Net, tokens: readonly number[], cache: KeyValueCache): Tensor2D;
+}
+
+/**
+ * Builds the model. Batches hold `tokens` and `targets` int32 [batch, time] and `weights` float32 [batch, time]
+ * (0 where the target carries no loss).
+ */
+export function makeDecoder(name: string, c: DecoderConfig, weights: Weights, source: string): Decoder {
+  const params = makeParams(weights, decoderShapes(c), source);
+  const size = c.dim / c.heads;
+  const scale = 1 / Math.sqrt(size);
+  const groups = c.heads / c.kvHeads;
+
+  function body(net: Net, tokens: Tensor2D, past: KeyValueCache | null): Tensor2D {
+    const [batch, time] = tokens.shape;
+    const from = past?.[0]?.k.shape[1] ?? 0;
+    const tables = ropeTables(size, time, from);
+    const bias = time > 1 ? causalBias(time) : null;
+    const norm = (x: Tensor2D, path: string) => rmsNorm(x, net.get(`${path}.weight`) as Tensor1D, EPSILON);
+    let x = tf.gather(net.get('model.embed_tokens.weight'), tf.reshape(tokens, [batch * time])) as Tensor2D;
+    for (let b = 0; b < c.layers; b++) {
+      const path = `model.layers.${b}`;
+      const h = norm(x, `${path}.input_layernorm`);
+      const q = rope(splitHeads(net.linear(`${path}.self_attn.q_proj`, h), batch, time, c.heads), tables, c.rope);
+      let k = rope(splitHeads(net.linear(`${path}.self_attn.k_proj`, h), batch, time, c.kvHeads), tables, c.rope);
+      let v = splitHeads(net.linear(`${path}.self_attn.v_proj`, h), batch, time, c.kvHeads);
+      if (past) {
+        const before = past[b];
+        if (before) {
+          k = tf.concat([before.k, k], 1);
+          v = tf.concat([before.v, v], 1);
+        }
+        past[b] = { k, v };
+      }
+      const mixed = attention(q, shareHeads(k, groups), shareHeads(v, groups), scale, bias);
+      x = tf.add(x, net.linear(`${path}.self_attn.o_proj`, mergeHeads(mixed, batch, c.heads)));
+      const m = norm(x, `${path}.post_attention_layernorm`);
+      const gated = siluGate(net.linear(`${path}.mlp.gate_proj`, m), net.linear(`${path}.mlp.up_proj`, m));
+      x = tf.add(x, net.linear(`${path}.mlp.down_proj`, gated));
+    }
+    const head = net.get(c.tied ? 'model.embed_tokens.weight' : 'lm_head.weight') as Tensor2D;
+    return tf.matMul(norm(x, 'model.norm'), head, false, true);
+  }
+
+  const logits: Model['logits'] = (net, batch) => body(net, batch.tokens as Tensor2D, null);
+  const flat = (x: Tensor) => tf.reshape(x, [-1]) as Tensor1D;
+
+  return {
+    name,
+    config: { ...c },
+    params,
+    linears: linearsOf(c),
+    head: [],
+    logits,
+    loss: (net, batch) => crossEntropy(logits(net, batch), flat(batch.targets), flat(batch.weights)),
+    extend: (net, tokens, cache) =>
+      tf.tidy(() => {
+        if (cache[0] && tokens.length > 1) throw new Error('extend takes one token at a time after the prompt');
+        const old = cache.flatMap((entry) => (entry ? [entry.k, entry.v] : []));
+        const result = body(net, tf.tensor2d(tokens as number[], [1, tokens.length], 'int32'), cache);
+        tf.dispose(old);
+        for (const entry of cache) if (entry) for (const tensor of [entry.k, entry.v]) tf.keep(tensor);
+        return result;
+      }),
+  };
+}

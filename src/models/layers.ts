@@ -1,0 +1,153 @@
+/**
+ * The building blocks of every architecture, on activations flattened to [n, features].
+ *
+ * Norms, GELU, SiLU·gate and cross-entropy carry their own gradients: stock tfjs keeps every
+ * intermediate for the backward pass, these keep two and run fewer kernels.
+ */
+
+import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
+import { gradientOp } from '../tensor/grad';
+
+/** x·Wᵀ + b. x [n, in], weight [out, in], bias [out] → [n, out]. */
+export function linear(x: Tensor2D, weight: Tensor2D, bias: Tensor1D | null): Tensor2D {
+  const y = tf.matMul(x, weight, false, true) as Tensor2D;
+  return bias ? tf.add(y, bias) : y;
+}
+
+const columnSum = (x: Tensor) => tf.sum(x, 0);
+
+/** Layer normalisation over features (Ba et al. 2016). x [n, d], gain and shift [d]. */
+export function layerNorm(x: Tensor2D, gain: Tensor1D, shift: Tensor1D, epsilon: number): Tensor2D {
+  return gradientOp(
+    { x, gain, shift },
+    (save) => {
+      const centred = tf.sub(x, tf.mean(x, 1, true));
+      const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), 1, true), epsilon));
+      const unit = tf.mul(centred, inverse);
+      save([unit, inverse, gain]);
+      return tf.add(tf.mul(unit, gain), shift);
+    },
+    (dy, [unit, inverse, gain]) => ({
+      x: () => {
+        const g = tf.mul(dy, gain);
+        const along = tf.mul(unit, tf.mean(tf.mul(g, unit), 1, true));
+        return tf.mul(inverse, tf.sub(tf.sub(g, tf.mean(g, 1, true)), along));
+      },
+      gain: () => columnSum(tf.mul(dy, unit)),
+      shift: () => columnSum(dy),
+    }),
+  ) as Tensor2D;
+}
+
+/** Root-mean-square normalisation (Zhang & Sennrich 2019). x [n, d], gain [d]. */
+export function rmsNorm(x: Tensor2D, gain: Tensor1D, epsilon: number): Tensor2D {
+  return gradientOp(
+    { x, gain },
+    (save) => {
+      const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x), 1, true), epsilon));
+      const unit = tf.mul(x, inverse);
+      save([unit, inverse, gain]);
+      return tf.mul(unit, gain);
+    },
+    (dy, [unit, inverse, gain]) => ({
+      x: () => {
+        const g = tf.mul(dy, gain);
+        return tf.mul(inverse, tf.sub(g, tf.mul(unit, tf.mean(tf.mul(g, unit), 1, true))));
+      },
+      gain: () => columnSum(tf.mul(dy, unit)),
+    }),
+  ) as Tensor2D;
+}
+
+const GELU_SLOPE = 2 * Math.sqrt(2 / Math.PI);
+
+/** GELU, tanh form: 0.5x(1 + tanh u) = x·σ(2u) with u = √(2/π)(x + 0.044715x³). */
+export function geluTanh(x: Tensor2D): Tensor2D {
+  return gradientOp(
+    { x },
+    (save) => {
+      const argument = tf.mul(x, tf.add(tf.mul(tf.square(x), GELU_SLOPE * 0.044715), GELU_SLOPE));
+      const gate = tf.sigmoid(argument);
+      save([x, gate]);
+      return tf.mul(x, gate);
+    },
+    (dy, [x, gate]) => ({
+      x: () => {
+        // d/dx xσ(v) = σ + x·σ(1−σ)·v′
+        const slope = tf.add(tf.mul(tf.square(x), 3 * GELU_SLOPE * 0.044715), GELU_SLOPE);
+        const inner = tf.mul(tf.mul(x, slope), tf.mul(gate, tf.sub(1, gate)));
+        return tf.mul(dy, tf.add(gate, inner));
+      },
+    }),
+  ) as Tensor2D;
+}
+
+/** SwiGLU's elementwise part (Shazeer 2020): SiLU(gate)·up. Both [n, hidden]. */
+export function siluGate(gate: Tensor2D, up: Tensor2D): Tensor2D {
+  return gradientOp(
+    { gate, up },
+    (save) => {
+      const s = tf.sigmoid(gate);
+      const silu = tf.mul(gate, s);
+      save([s, silu, up]);
+      return tf.mul(silu, up);
+    },
+    (dy, [s, silu, up]) => ({
+      // SiLU′ = σ + SiLU·(1 − σ)
+      gate: () => tf.mul(tf.mul(dy, up), tf.add(s, tf.mul(silu, tf.sub(1, s)))),
+      up: () => tf.mul(dy, silu),
+    }),
+  ) as Tensor2D;
+}
+
+/** Splits [batch·time, heads·size] into [batch·heads, time, size]. */
+export function splitHeads(x: Tensor2D, batch: number, time: number, heads: number): tf.Tensor3D {
+  const size = x.shape[1] / heads;
+  const four = tf.transpose(tf.reshape(x, [batch, time, heads, size]), [0, 2, 1, 3]);
+  return tf.reshape(four, [batch * heads, time, size]);
+}
+
+/** Undoes `splitHeads`. */
+export function mergeHeads(x: tf.Tensor3D, batch: number, heads: number): Tensor2D {
+  const [, time, size] = x.shape;
+  const four = tf.transpose(tf.reshape(x, [batch, heads, time, size]), [0, 2, 1, 3]);
+  return tf.reshape(four, [batch * time, heads * size]);
+}
+
+/**
+ * Softmax attention (Vaswani et al. 2017).
+ * q [bh, tq, size], k and v [bh, tk, size], bias broadcastable to [bh, tq, tk] or null → [bh, tq, size].
+ */
+export function attention(
+  q: tf.Tensor3D,
+  k: tf.Tensor3D,
+  v: tf.Tensor3D,
+  scale: number,
+  bias: Tensor | null,
+): tf.Tensor3D {
+  // scaling q costs size/tk of what scaling the scores costs
+  const scores = tf.matMul(scale === 1 ? q : tf.mul(q, scale), k, false, true);
+  return tf.matMul(tf.softmax(bias ? tf.add(scores, bias) : scores), v) as tf.Tensor3D;
+}
+
+/**
+ * Mean cross-entropy in nats. logits [n, classes], labels int32 [n], weights [n] (0 = position ignored)
+ * or null for all ones. The mean is over the sum of weights.
+ */
+export function crossEntropy(logits: Tensor2D, labels: Tensor1D, weights: Tensor1D | null): Scalar {
+  const [n, classes] = logits.shape;
+  const share = weights ? tf.div(weights, tf.sum(weights)) : tf.fill([n], 1 / n);
+  return gradientOp(
+    { logits },
+    (save) => {
+      const logProbabilities = tf.logSoftmax(logits);
+      const hot = tf.cast(tf.oneHot(labels, classes), 'float32');
+      save([logProbabilities, hot, share]);
+      return tf.neg(tf.sum(tf.mul(tf.sum(tf.mul(logProbabilities, hot), 1), share)));
+    },
+    (dy, [logProbabilities, hot, share]) => ({
+      logits: () => tf.mul(tf.sub(tf.exp(logProbabilities), hot), tf.mul(tf.expandDims(share, 1), dy)),
+    }),
+  ) as Scalar;
+}

@@ -1,0 +1,102 @@
+/** Named weights: creation, checks, and the plain network over them. */
+
+import type { Tensor, Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
+import { UserError } from '../errors';
+import { linear } from './layers';
+import type { LinearLayer, Model, Net } from './model';
+
+/** Host values of one weight. */
+export interface HostTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+export type Weights = ReadonlyMap<string, HostTensor>;
+
+/**
+ * Makes a variable of every expected weight.
+ * @param source named in errors, e.g. the file's path.
+ * @throws UserError when a weight is missing, has another shape, or holds NaN or ±Infinity.
+ */
+export function makeParams(weights: Weights, shapes: Readonly<Record<string, readonly number[]>>, source: string) {
+  const params = new Map<string, Variable>();
+  for (const [name, shape] of Object.entries(shapes)) {
+    const weight = weights.get(name);
+    if (!weight)
+      throw new UserError(`${source}: weight "${name}" is missing. Is it a checkpoint of this architecture?`);
+    if (weight.shape.join() !== shape.join()) {
+      throw new UserError(`${source}: weight "${name}" has shape [${weight.shape}], expected [${shape}]`);
+    }
+    const bad = weight.data.findIndex((v) => !Number.isFinite(v));
+    if (bad >= 0) throw new UserError(`${source}: weight "${name}" holds ${weight.data[bad]} at index ${bad}`);
+  }
+  for (const [name, shape] of Object.entries(shapes)) {
+    const { data } = weights.get(name) as HostTensor;
+    params.set(name, variable(tf.tensor(data, shape as number[], 'float32')));
+  }
+  return params;
+}
+
+/** A non-trainable variable that takes over the tensor. Anonymous: named variables clash when a cell runs twice. */
+export function variable(value: Tensor): Variable {
+  const made = tf.variable(value, false);
+  value.dispose();
+  return made;
+}
+
+/** The value of a parameter. @throws Error on an unknown name (a fault of the architecture, not of input). */
+export function param(model: Pick<Model, 'name' | 'params'>, name: string): Variable {
+  const found = model.params.get(name);
+  if (!found) throw new Error(`model ${model.name} has no parameter "${name}"`);
+  return found;
+}
+
+const indexes = new WeakMap<Model, Map<string, LinearLayer>>();
+
+/** The linear layer of that name. @throws Error on an unknown name. */
+export function layerOf(model: Model, name: string): LinearLayer {
+  let index = indexes.get(model);
+  if (!index) {
+    index = new Map(model.linears.map((layer) => [layer.name, layer]));
+    indexes.set(model, index);
+  }
+  const layer = index.get(name);
+  if (!layer) throw new Error(`model ${model.name} has no linear layer "${name}"`);
+  return layer;
+}
+
+/** What a layer computes without adapters. */
+export function baseLinear(model: Model, layer: LinearLayer, x: Tensor2D): Tensor2D {
+  const bias = layer.bias === null ? null : (param(model, layer.bias) as unknown as Tensor1D);
+  return linear(x, param(model, layer.weight) as unknown as Tensor2D, bias);
+}
+
+/** The network with nothing attached. */
+export function baseNet(model: Model): Net {
+  return {
+    get: (name) => param(model, name),
+    linear: (name, x) => baseLinear(model, layerOf(model, name), x),
+  };
+}
+
+/** Number of weights. */
+export function countParams(model: Model): number {
+  let total = 0;
+  for (const value of model.params.values()) total += value.size;
+  return total;
+}
+
+/** Host copies of all weights. */
+export async function exportWeights(model: Model): Promise<Map<string, HostTensor>> {
+  const weights = new Map<string, HostTensor>();
+  for (const [name, value] of model.params) {
+    weights.set(name, { shape: value.shape, data: (await value.data()) as Float32Array });
+  }
+  return weights;
+}
+
+/** Frees every weight. */
+export function disposeModel(model: Model): void {
+  for (const value of model.params.values()) value.dispose();
+  model.params.clear();
+}

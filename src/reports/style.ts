@@ -1,0 +1,143 @@
+/**
+ * The house style of every chart: one font, one colour, dash and marker for each method, the same in every figure.
+ *
+ * Colours: Okabe & Ito (2008) for the methods met most often, Paul Tol's "muted" set for the rest. Where two
+ * colours come close for a colour-blind reader, dash and marker differ (tests/reports/style.test.ts checks it).
+ */
+import type { Layout } from './figure';
+
+/** How one method is drawn. */
+export interface MethodStyle {
+  /** Name in titles, legends and tables. */
+  readonly title: string;
+  readonly color: string;
+  readonly dash: 'solid' | 'dash' | 'dot' | 'dashdot' | 'longdash';
+  readonly symbol: string;
+}
+
+const style = (
+  title: string,
+  color: string,
+  dash: MethodStyle['dash'] = 'solid',
+  symbol = 'circle',
+): Readonly<MethodStyle> => ({ title, color, dash, symbol });
+
+const styles: Readonly<Record<string, MethodStyle>> = {
+  full: style('Full fine-tuning', '#000000', 'solid', 'square'),
+  lora: style('LoRA', '#009E73', 'solid', 'circle'),
+  rslora: style('rsLoRA', '#56B4E9', 'dash', 'triangle-up'),
+  dora: style('DoRA', '#CC79A7', 'dashdot', 'triangle-down'),
+  'lora+': style('LoRA+', '#E69F00', 'longdash', 'cross'),
+  pissa: style('PiSSA', '#332288', 'dot', 'x'),
+  olora: style('OLoRA', '#882255', 'dash', 'pentagon'),
+  'lora-ga': style('LoRA-GA', '#0072B2', 'solid', 'diamond'),
+  adalora: style('AdaLoRA', '#999933', 'dot', 'hexagon'),
+  eva: style('EVA', '#44AA99', 'dashdot', 'star-square'),
+  gora: style('GoRA', '#D55E00', 'solid', 'star'),
+  'lora-one': style('LoRA-One', '#AA4499', 'longdash', 'bowtie'),
+  'lora-pro': style('LoRA-Pro', '#117733', 'dash', 'hourglass'),
+  'lora-fa': style('LoRA-FA', '#88CCEE', 'dot', 'triangle-left'),
+  'lora-ga2': style('LoRA-GA²', '#0072B2', 'dashdot', 'diamond-open'),
+  qlora: style('QLoRA', '#009E73', 'dot', 'circle-open'),
+  qgora: style('QGoRA', '#D55E00', 'dash', 'star-open'),
+};
+
+const aliases: Readonly<Record<string, string>> = {
+  'lora-plus': 'lora+',
+  loraplus: 'lora+',
+  loraga: 'lora-ga',
+  loraone: 'lora-one',
+  lorapro: 'lora-pro',
+  lorafa: 'lora-fa',
+  'lora-ga²': 'lora-ga2',
+  'full-ft': 'full',
+};
+
+/** Names of the methods with a style of their own, in the order that charts and tables list them. */
+export const styledMethods: readonly string[] = [
+  ...['full', 'lora', 'rslora', 'dora', 'lora+', 'pissa', 'olora', 'eva', 'adalora', 'lora-fa', 'lora-pro'],
+  ...['lora-one', 'lora-ga', 'lora-ga2', 'gora', 'qlora', 'qgora'],
+];
+
+const spareColors = ['#CC6677', '#661100', '#6699CC', '#888888', '#DDAA33'];
+const spareDashes = ['longdash', 'dashdot', 'dot', 'dash'] as const;
+const spareSymbols = ['square-open', 'triangle-up-open', 'cross-open', 'x-open', 'pentagon-open', 'hexagon-open'];
+
+/**
+ * The style of a method by its name; case and the spellings `lora-plus`, `lora-ga²` … do not matter.
+ * A name not in the list gets a style from its letters, so it too stays the same from figure to figure.
+ */
+export function methodStyle(method: string): MethodStyle {
+  const name = method.toLowerCase();
+  const known = styles[aliases[name] ?? name];
+  if (known && Object.hasOwn(styles, aliases[name] ?? name)) return known;
+  let hash = 0x811c9dc5;
+  for (const char of name) hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01000193) >>> 0;
+  return style(
+    method,
+    spareColors[hash % spareColors.length],
+    spareDashes[(hash >>> 8) % spareDashes.length],
+    spareSymbols[(hash >>> 16) % spareSymbols.length],
+  );
+}
+
+/** Methods in the house order; unknown names follow, sorted. */
+export function sortMethods(methods: Iterable<string>): string[] {
+  const place = (method: string) => {
+    const name = method.toLowerCase();
+    const index = styledMethods.indexOf(aliases[name] ?? name);
+    return index < 0 ? styledMethods.length : index;
+  };
+  return [...new Set(methods)].sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
+}
+
+/** `#RRGGBB` with an opacity, for bands. */
+export function withAlpha(color: string, alpha: number): string {
+  const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16));
+  return `rgba(${r},${g},${b},${alpha})`;
+}
+
+/** DejaVu Sans ships with the kit; Verdana has nearly its widths where an SVG is read without it. */
+export const fontFamily = 'DejaVu Sans, Verdana, sans-serif';
+export const ink = '#222222';
+export const faint = '#666666';
+
+const axis = {
+  gridcolor: '#E6E6E6',
+  linecolor: '#444444',
+  zerolinecolor: '#CCCCCC',
+  tickcolor: '#444444',
+  ticks: 'outside',
+  ticklen: 4,
+  showline: true,
+  automargin: true,
+  title: { standoff: 10 },
+};
+
+/** `title` on top, left-aligned (a question the chart answers), with an optional smaller line under it. */
+export function baseLayout(title: string, subtitle: string, width = 760, height = 460): Layout {
+  return {
+    width,
+    height,
+    font: { family: fontFamily, size: 13, color: ink },
+    title: {
+      text: title,
+      font: { size: 16, weight: 'bold' },
+      subtitle: { text: subtitle, font: { size: 12, color: faint } },
+      x: 0,
+      xref: 'container',
+      xanchor: 'left',
+      y: 1,
+      yref: 'container',
+      yanchor: 'top',
+      pad: { l: 16, t: 16 },
+    },
+    paper_bgcolor: '#FFFFFF',
+    plot_bgcolor: '#FFFFFF',
+    margin: { l: 64, r: 24, t: 76, b: 56 },
+    showlegend: false,
+    hovermode: 'closest',
+    xaxis: { ...axis },
+    yaxis: { ...axis },
+  };
+}
