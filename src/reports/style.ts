@@ -22,36 +22,40 @@ const style = (
   symbol = 'circle',
 ): Readonly<MethodStyle> => ({ title, color, dash, symbol });
 
-const styles: Readonly<Record<string, MethodStyle>> = {
-  full: style('Full fine-tuning', '#000000', 'solid', 'square'),
-  lora: style('LoRA', '#009E73', 'solid', 'circle'),
-  rslora: style('rsLoRA', '#56B4E9', 'dash', 'triangle-up'),
-  dora: style('DoRA', '#CC79A7', 'dashdot', 'triangle-down'),
-  'lora+': style('LoRA+', '#E69F00', 'longdash', 'cross'),
-  pissa: style('PiSSA', '#332288', 'dot', 'x'),
-  olora: style('OLoRA', '#882255', 'dash', 'pentagon'),
-  'lora-ga': style('LoRA-GA', '#0072B2', 'solid', 'diamond'),
-  adalora: style('AdaLoRA', '#999933', 'dot', 'hexagon'),
-  eva: style('EVA', '#44AA99', 'dashdot', 'star-square'),
-  gora: style('GoRA', '#D55E00', 'solid', 'star'),
-  'lora-one': style('LoRA-One', '#AA4499', 'longdash', 'bowtie'),
-  'lora-pro': style('LoRA-Pro', '#117733', 'dash', 'hourglass'),
-  'lora-fa': style('LoRA-FA', '#88CCEE', 'dot', 'triangle-left'),
-  'lora-ga2': style('LoRA-GA²', '#0072B2', 'dashdot', 'diamond-open'),
-  qlora: style('QLoRA', '#009E73', 'dot', 'circle-open'),
-  qgora: style('QGoRA', '#D55E00', 'dash', 'star-open'),
-};
+const styles: ReadonlyMap<string, MethodStyle> = new Map(
+  Object.entries({
+    full: style('Full fine-tuning', '#000000', 'solid', 'square'),
+    lora: style('LoRA', '#009E73', 'solid', 'circle'),
+    rslora: style('rsLoRA', '#56B4E9', 'dash', 'triangle-up'),
+    dora: style('DoRA', '#CC79A7', 'dashdot', 'triangle-down'),
+    'lora+': style('LoRA+', '#E69F00', 'longdash', 'cross'),
+    pissa: style('PiSSA', '#332288', 'dot', 'x'),
+    olora: style('OLoRA', '#882255', 'dash', 'pentagon'),
+    'lora-ga': style('LoRA-GA', '#0072B2', 'solid', 'diamond'),
+    adalora: style('AdaLoRA', '#999933', 'dot', 'hexagon'),
+    eva: style('EVA', '#44AA99', 'dashdot', 'star-square'),
+    gora: style('GoRA', '#D55E00', 'solid', 'star'),
+    'lora-one': style('LoRA-One', '#AA4499', 'longdash', 'bowtie'),
+    'lora-pro': style('LoRA-Pro', '#117733', 'dash', 'hourglass'),
+    'lora-fa': style('LoRA-FA', '#88CCEE', 'dot', 'triangle-left'),
+    'lora-ga2': style('LoRA-GA²', '#0072B2', 'dashdot', 'diamond-open'),
+    qlora: style('QLoRA', '#009E73', 'dot', 'circle-open'),
+    qgora: style('QGoRA', '#D55E00', 'dash', 'star-open'),
+  }),
+);
 
-const aliases: Readonly<Record<string, string>> = {
-  'lora-plus': 'lora+',
-  loraplus: 'lora+',
-  loraga: 'lora-ga',
-  loraone: 'lora-one',
-  lorapro: 'lora-pro',
-  lorafa: 'lora-fa',
-  'lora-ga²': 'lora-ga2',
-  'full-ft': 'full',
-};
+const aliases: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    'lora-plus': 'lora+',
+    loraplus: 'lora+',
+    loraga: 'lora-ga',
+    loraone: 'lora-one',
+    lorapro: 'lora-pro',
+    lorafa: 'lora-fa',
+    'lora-ga²': 'lora-ga2',
+    'full-ft': 'full',
+  }),
+);
 
 /** Names of the methods with a style of their own, in the order that charts and tables list them. */
 export const styledMethods: readonly string[] = [
@@ -69,8 +73,8 @@ const spareSymbols = ['square-open', 'triangle-up-open', 'cross-open', 'x-open',
  */
 export function methodStyle(method: string): MethodStyle {
   const name = method.toLowerCase();
-  const known = styles[aliases[name] ?? name];
-  if (known && Object.hasOwn(styles, aliases[name] ?? name)) return known;
+  const known = styles.get(aliases.get(name) ?? name);
+  if (known) return known;
   let hash = 0x811c9dc5;
   for (const char of name) hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01000193) >>> 0;
   return style(
@@ -85,7 +89,7 @@ export function methodStyle(method: string): MethodStyle {
 export function sortMethods(methods: Iterable<string>): string[] {
   const place = (method: string) => {
     const name = method.toLowerCase();
-    const index = styledMethods.indexOf(aliases[name] ?? name);
+    const index = styledMethods.indexOf(aliases.get(name) ?? name);
     return index < 0 ? styledMethods.length : index;
   };
   return [...new Set(methods)].sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));

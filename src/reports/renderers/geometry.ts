@@ -2,7 +2,7 @@
  * What jsdom lacks and plotly asks for: the boxes of SVG elements. jsdom has no layout, so every box is computed
  * here from attributes, transforms, and text widths measured by a canvas with the chart's own font.
  */
-import { createCanvas, GlobalFonts, type SKRSContext2D } from '@napi-rs/canvas';
+import { type Canvas, createCanvas, GlobalFonts, type SKRSContext2D } from '@napi-rs/canvas';
 import type { DOMWindow } from 'jsdom';
 import { ascent, descent, fontFiles, fontName } from './fonts';
 
@@ -201,8 +201,8 @@ export function installGeometry(window: DOMWindow): void {
   svg.getComputedTextLength = function (this: Element) {
     return runWidth(this, inheritedFont(this));
   };
-  const surfaces = new WeakMap<object, ReturnType<typeof createCanvas>>();
-  const surface = (element: HTMLCanvasElement) => {
+  const surfaces = new WeakMap<object, Canvas>();
+  const surface = (element: HTMLCanvasElement): Canvas => {
     let canvas = surfaces.get(element);
     if (!canvas || canvas.width !== element.width || canvas.height !== element.height) {
       surfaces.set(element, (canvas = createCanvas(element.width, element.height)));

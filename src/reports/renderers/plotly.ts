@@ -6,7 +6,9 @@ import { readFileSync } from 'node:fs';
 import type { Figure } from '../figure';
 
 const cartesian = new Set(
-  'bar box contour heatmap histogram histogram2d histogram2dcontour image pie quiver scatter scatterternary violin'.split(' '),
+  'bar box contour heatmap histogram histogram2d histogram2dcontour image pie quiver scatter scatterternary violin'.split(
+    ' ',
+  ),
 );
 
 export type Bundle = 'cartesian' | 'full';
