@@ -1,0 +1,83 @@
+/** One training step: loss, gradients, clipping, update. */
+
+import type { Scalar, Tensor } from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
+import type { Adapters, Parameter } from '../methods/method';
+import type { Batch, Model } from '../models/model';
+import { param } from '../models/params';
+import type { AdamW, StepScalars } from './adamw';
+
+/** Everything that trains: the adapters' parameters and a freshly made head. */
+export function trainableOf(model: Model, adapters: Adapters): Parameter[] {
+  const known = new Set(adapters.trainable.map((parameter) => parameter.name));
+  const head = model.head
+    .filter((name) => !known.has(name))
+    .map((name): Parameter => ({ name, group: 'head', value: param(model, name) }));
+  return [...adapters.trainable, ...head];
+}
+
+/** Gradients by parameter name and the loss without the method's penalty. Caller disposes both. */
+export function lossAndGradients(
+  model: Model,
+  adapters: Adapters,
+  parameters: readonly Parameter[],
+  batch: Batch,
+): { loss: Scalar; gradients: Record<string, Tensor> } {
+  return tf.tidy(() => {
+    let loss: Scalar | null = null;
+    const values = parameters.map((parameter) => parameter.value);
+    const { grads } = tf.variableGrads(() => {
+      const task = model.loss(adapters.net, batch);
+      loss = tf.keep(tf.clone(task));
+      return adapters.penalty ? tf.add(task, adapters.penalty()) : task;
+    }, values);
+    const gradients: Record<string, Tensor> = {};
+    for (const { name, value } of parameters) {
+      const gradient = grads[value.name];
+      if (gradient) gradients[name] = gradient;
+    }
+    return { loss: loss as unknown as Scalar, gradients };
+  });
+}
+
+/** Scales all gradients so that their joint norm is at most `most` (Pascanu et al. 2013). Returns the norm. */
+export function clipGradients(gradients: Record<string, Tensor>, most: number): Scalar {
+  return tf.tidy(() => {
+    const squares = Object.values(gradients).map((gradient) => tf.sum(tf.square(gradient)));
+    const norm = tf.sqrt(tf.addN(squares)) as Scalar;
+    if (most > 0) {
+      const factor = tf.minimum(1, tf.div(most, tf.add(norm, 1e-6)));
+      for (const [name, gradient] of Object.entries(gradients)) {
+        gradients[name] = tf.keep(tf.mul(gradient, factor));
+        gradient.dispose();
+      }
+    }
+    return norm;
+  });
+}
+
+/** What a step leaves behind; both are scalars to be read and disposed. */
+export interface StepResult {
+  readonly loss: Scalar;
+  readonly norm: Scalar;
+}
+
+/** Runs one eager step. */
+export function trainStep(
+  model: Model,
+  adapters: Adapters,
+  optimiser: AdamW,
+  batch: Batch,
+  scalars: StepScalars,
+  clip: number,
+  step: number,
+): StepResult {
+  const { loss, gradients } = lossAndGradients(model, adapters, optimiser.parameters, batch);
+  const rewritten = adapters.rewriteGradients ? adapters.rewriteGradients(gradients) : gradients;
+  const norm = clipGradients(rewritten, clip);
+  optimiser.apply(rewritten, scalars);
+  adapters.afterStep?.(step, rewritten);
+  tf.dispose(rewritten);
+  if (rewritten !== gradients) tf.dispose(gradients);
+  return { loss, norm };
+}

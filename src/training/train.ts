@@ -1,0 +1,84 @@
+/** The training loop. */
+import * as tf from '@tensorflow/tfjs';
+import type { Dataset } from '../data/dataset';
+import { batchesOf } from '../data/dataset';
+import { UserError } from '../errors';
+import type { Adapters } from '../methods/method';
+import type { Model } from '../models/model';
+import type { Random } from '../tensor/random';
+import { AdamW } from './adamw';
+import type { TrainingOptions } from './options';
+import { scheduleFactor } from './schedule';
+import { trainableOf, trainStep } from './step';
+
+export interface Progress {
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+  readonly lr: number;
+  readonly millisecondsPerStep: number;
+}
+
+export interface TrainingRun {
+  readonly model: Model;
+  readonly adapters: Adapters;
+  readonly data: Dataset;
+  readonly options: TrainingOptions;
+  readonly random: Random;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Called every `evalEvery` steps. */
+  readonly onEvaluate?: (step: number) => Promise<void>;
+  /** Stops after the running step when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+export interface TrainingResult {
+  readonly curve: { step: number[]; loss: number[]; lr: number[]; norm: number[] };
+  readonly cancelled: boolean;
+  /** Milliseconds of every step, evaluation not counted. */
+  readonly stepTimes: number[];
+}
+
+/**
+ * Trains the adapters (and a new head). The data order depends on the random stream alone, so every method
+ * sees the same batches under one seed.
+ * @throws UserError when the data set is empty or the loss is not finite.
+ */
+export async function train(run: TrainingRun): Promise<TrainingResult> {
+  const { model, adapters, data, options } = run;
+  if (data.size === 0) throw new UserError('the training set is empty');
+  const optimiser = new AdamW(trainableOf(model, adapters), {
+    ...options,
+    rates: { B: options.loraPlusRatio, head: (options.headLr ?? options.lr) / options.lr },
+  });
+  const curve: TrainingResult['curve'] = { step: [], loss: [], lr: [], norm: [] };
+  const stepTimes: number[] = [];
+  const batches = batchesOf(data, options.batch, run.random.fork('order'));
+  try {
+    for (let step = 1; step <= options.steps; step++) {
+      if (run.signal?.aborted) return { curve, stepTimes, cancelled: true };
+      const started = performance.now();
+      const batch = batches.next().value;
+      const lr = options.lr * scheduleFactor(step, options.steps, options.warmup, options.minLr);
+      const scalars = optimiser.scalars(step, lr);
+      const result = trainStep(model, adapters, optimiser, batch, scalars, options.clip, step);
+      const loss = (await result.loss.data())[0];
+      const norm = (await result.norm.data())[0];
+      tf.dispose([result.loss, result.norm, batch, scalars] as unknown as tf.TensorContainer);
+      stepTimes.push(performance.now() - started);
+      if (!Number.isFinite(loss)) {
+        throw new UserError(`the loss is ${loss} at step ${step}: training diverged. Lower lr (now ${options.lr})`);
+      }
+      curve.step.push(step);
+      curve.loss.push(loss);
+      curve.lr.push(lr);
+      curve.norm.push(norm);
+      run.onProgress?.({ step, steps: options.steps, loss, lr, millisecondsPerStep: stepTimes[step - 1] });
+      if (options.evalEvery > 0 && step % options.evalEvery === 0) await run.onEvaluate?.(step);
+      await new Promise((resolve) => setImmediate(resolve)); // lets Ctrl-C and progress through
+    }
+    return { curve, stepTimes, cancelled: false };
+  } finally {
+    optimiser.dispose();
+  }
+}
