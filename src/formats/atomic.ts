@@ -32,12 +32,14 @@ export function writeFileAtomic(file: string, content: string | Uint8Array | Ite
   const temp = path.join(folder, `.${path.basename(file)}.${process.pid}.${counter++}.tmp`);
   const pieces = typeof content === 'string' ? [Buffer.from(content)] : content;
   let fd: number | null = null;
+  let made = false;
   try {
     if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
       throw Object.assign(new Error('is a folder'), { code: 'EISDIR' });
     }
     fs.mkdirSync(folder, { recursive: true });
     fd = fs.openSync(temp, 'wx');
+    made = true;
     for (const piece of pieces instanceof Uint8Array ? [pieces] : pieces) writeAll(fd, piece);
     fs.fsyncSync(fd);
     fs.closeSync(fd);
@@ -45,7 +47,7 @@ export function writeFileAtomic(file: string, content: string | Uint8Array | Ite
     fs.renameSync(temp, file);
   } catch (error) {
     if (fd !== null) fs.closeSync(fd);
-    fs.rmSync(temp, { force: true });
+    if (made) fs.rmSync(temp, { force: true });
     const code = (error as NodeJS.ErrnoException).code;
     if (code === undefined) throw error;
     throw new UserError(`Cannot write ${file}: ${REMEDIES[code] ?? messageOf(error)}.`, { cause: error });
