@@ -1,0 +1,48 @@
+/** What this machine has that the kit can use. Each answer is a version or a path, or null. */
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { probe } from './run';
+
+/** The first Python 3 on the PATH, by command name. */
+export function pythonCommand(): string | null {
+  return ['python3', 'python'].find((name) => /^Python 3/.test(probe(name, ['--version']) ?? '')) ?? null;
+}
+
+/** First line of the C++ compiler's version, null unless make is there too. */
+export function compiler(): string | null {
+  const compile = [process.env.CXX ?? 'g++', 'c++', 'clang++'];
+  if (probe('make', ['--version']) === null) return null;
+  return compile.map((name) => probe(name, ['--version'])).find((line) => line !== null) ?? null;
+}
+
+/** Name of the first NVIDIA GPU whose driver answers. */
+export function gpuName(): string | null {
+  return probe('nvidia-smi', ['--query-gpu=name', '--format=csv,noheader']) || null;
+}
+
+/** A program's full path, looked up on the PATH. */
+export function onPath(name: string): string | null {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      if (folder !== '') return path;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return null;
+}
+
+/** A Chromium-family browser for rendering charts. */
+export function browser(): string | null {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'msedge'];
+  return names.map(onPath).find((path) => path !== null) ?? null;
+}
+
+/** The project's own Jupyter, else one on the PATH. */
+export function jupyter(root: string): string | null {
+  const own = join(root, '.venv', process.platform === 'win32' ? 'Scripts/jupyter.exe' : 'bin/jupyter');
+  if (existsSync(own)) return own;
+  return onPath('jupyter');
+}

@@ -1,0 +1,106 @@
+/**
+ * Where the native TensorFlow binding lives, and how it is found again after `npm ci`.
+ *
+ * `npm run setup` keeps what it built in `.native/` beside package.json:
+ *   .native/current.json                      the build in use (written only after it multiplied two matrices)
+ *   .native/<build>/lib/napi-v8/*.node        the binding
+ *   .native/<build>/deps/lib/*.so.2           libtensorflow
+ * The package in node_modules needs one link, `lib`, into that folder. The binding looks for its libraries
+ * relative to its own real path ($ORIGIN/../../deps/lib), so nothing else has to be in node_modules.
+ */
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+/** The package that talks to libtensorflow. */
+export const NATIVE_PACKAGE = '@tensorflow/tfjs-node-gpu';
+
+/** A native TensorFlow that setup built and checked. */
+export interface NativeBuild {
+  /** Folder name under `.native/`. */
+  readonly folder: string;
+  /** Version of libtensorflow, e.g. `2.21.0`. */
+  readonly tensorflow: string;
+  readonly flavour: 'cpu' | 'cuda';
+  /** `process.platform-process.arch` it was built on; a copied checkout must not load a foreign binary. */
+  readonly platform: string;
+  /** Version of the npm package whose sources were compiled. */
+  readonly packageVersion: string;
+}
+
+/** The folder of the kit's package.json, from `src/`, `dist/` or any other build folder inside it. */
+export function projectRoot(from: string = __dirname): string {
+  let folder = resolve(from);
+  while (!existsSync(join(folder, 'package.json'))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error(`no package.json above ${from}`);
+    folder = parent;
+  }
+  return folder;
+}
+
+/** `.native/` of a project: everything that setup keeps across `npm ci`. */
+export function nativeHome(root: string = projectRoot()): string {
+  return join(root, '.native');
+}
+
+/** The folder of the npm package, or null where `npm ci` has not run. */
+export function packageFolder(root: string = projectRoot()): string | null {
+  try {
+    return dirname(require.resolve(`${NATIVE_PACKAGE}/package.json`, { paths: [root] }));
+  } catch {
+    return null;
+  }
+}
+
+/** Version in the npm package's manifest. */
+export function packageVersion(folder: string): string {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
+}
+
+/** The binding's place inside a build or inside the package: the highest N-API version that the package names. */
+export function bindingPath(folder: string): string {
+  return join(folder, 'lib', 'napi-v8', 'tfjs_binding.node');
+}
+
+/** The build that setup kept, or null when there is none that fits this machine and package. */
+export function keptBuild(root: string = projectRoot()): NativeBuild | null {
+  const home = nativeHome(root);
+  let build: NativeBuild;
+  try {
+    build = JSON.parse(readFileSync(join(home, 'current.json'), 'utf8'));
+  } catch {
+    return null;
+  }
+  const pkg = packageFolder(root);
+  const fits =
+    build.platform === `${process.platform}-${process.arch}` &&
+    pkg !== null &&
+    build.packageVersion === packageVersion(pkg) &&
+    existsSync(bindingPath(join(home, build.folder)));
+  return fits ? build : null;
+}
+
+/** Points the package's `lib` at a build folder; safe when several processes do it at once. */
+export function linkBuild(buildFolder: string, pkg: string): void {
+  const link = join(pkg, 'lib');
+  const fresh = `${link}-${process.pid}`;
+  mkdirSync(pkg, { recursive: true });
+  symlinkSync(relative(pkg, join(buildFolder, 'lib')), fresh, 'dir');
+  const old = lstatSync(link, { throwIfNoEntry: false });
+  if (old && !old.isSymbolicLink()) rmSync(link, { recursive: true, force: true });
+  renameSync(fresh, link);
+}
+
+/**
+ * Makes sure the package can find its binding, linking the kept build when node_modules was made anew.
+ * @returns `ready` (already there), `relinked`, or `missing` (setup has not run).
+ */
+export function ensureBinding(root: string = projectRoot()): 'ready' | 'relinked' | 'missing' {
+  const pkg = packageFolder(root);
+  if (pkg === null) return 'missing';
+  if (existsSync(bindingPath(pkg))) return 'ready';
+  const build = keptBuild(root);
+  if (build === null) return 'missing';
+  linkBuild(join(nativeHome(root), build.folder), pkg);
+  return 'relinked';
+}
