@@ -1,0 +1,83 @@
+/** Base models by name: where their checkpoint lies and how it becomes a model. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '../errors';
+import { readLlama2c } from '../formats/llama2c';
+import { readSafetensors, type SafetensorsFile, toFloat32 } from '../formats/safetensors';
+import { type Decoder, makeDecoder } from './decoder';
+import { type EncoderConfig, KWT1, makeEncoder } from './encoder';
+import type { Model } from './model';
+import type { HostTensor } from './params';
+
+/** A base model that the kit knows. */
+export interface ModelCard {
+  readonly name: string;
+  readonly title: string;
+  /** File under the data folder. */
+  readonly file: string;
+  readonly licence: string;
+}
+
+export const modelCards: readonly ModelCard[] = [
+  {
+    name: 'kwt1',
+    title: 'Keyword transformer KWT-1, 12 speech commands (Berg et al. 2021)',
+    file: 'kwt1/kwt1.safetensors',
+    licence: 'Apache-2.0',
+  },
+  {
+    name: 'stories260K',
+    title: 'Llama-2-style decoder, TinyStories, 512 pieces (llama2.c)',
+    file: 'stories260K/stories260K.bin',
+    licence: 'MIT',
+  },
+  {
+    name: 'babyllama',
+    title: 'Llama-2-style decoder, TinyStories, 105 characters',
+    file: 'babyllama-tok105/model5000.bin',
+    licence: 'MIT',
+  },
+];
+
+/** @throws UserError that lists the known names, or says where the file should be. */
+export function modelFile(name: string, dataDir: string): string {
+  const card = modelCards.find((c) => c.name === name);
+  if (!card) throw new UserError(`unknown model "${name}". Models: ${modelCards.map((c) => c.name).join(', ')}`);
+  const path = join(dataDir, card.file);
+  if (!existsSync(path)) {
+    throw new UserError(
+      `model ${name} is not there: ${path} does not exist. Name the folder that holds ${card.file} with --data DIR or GORA_DATA`,
+    );
+  }
+  return path;
+}
+
+/** Weights of a safetensors file as float32. */
+export function hostWeights(file: SafetensorsFile): Map<string, HostTensor> {
+  return new Map(
+    Array.from(file.tensors, ([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor) }]),
+  );
+}
+
+/** An encoder from a safetensors file. */
+export function loadEncoder(name: string, config: EncoderConfig, path: string): Model {
+  return makeEncoder(name, config, hostWeights(readSafetensors(path)), path);
+}
+
+/**
+ * KWT-1 with its own 12-way head, or with a new head of zeros for other classes.
+ * @param classes number of classes of the new head; omit to keep the pretrained one.
+ */
+export function loadKwt1(path: string, classes?: number): Model {
+  const weights = hostWeights(readSafetensors(path));
+  if (classes === undefined) return makeEncoder('kwt1', KWT1, weights, path);
+  weights.set('head.weight', { shape: [classes, KWT1.dim], data: new Float32Array(classes * KWT1.dim) });
+  weights.set('head.bias', { shape: [classes], data: new Float32Array(classes) });
+  return makeEncoder('kwt1', { ...KWT1, classes }, weights, path, ['head.weight', 'head.bias']);
+}
+
+/** A decoder from a llama2.c checkpoint. */
+export function loadLlama2c(name: string, path: string): Decoder {
+  const { config, tensors } = readLlama2c(path);
+  return makeDecoder(name, { ...config, rope: 'interleaved' }, tensors, path);
+}
