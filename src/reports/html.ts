@@ -29,9 +29,10 @@ const script = `
   element.textContent = await new Response(stream).text();
   document.head.append(element);
   const figure = JSON.parse(document.getElementById('figure').textContent);
+  const drawn = document.querySelector('figure svg');
   const chart = document.createElement('div');
-  await Plotly.newPlot(chart, figure.data, figure.layout, { displaylogo: false });
-  document.querySelector('figure svg').replaceWith(chart);
+  drawn.replaceWith(chart);
+  await Plotly.newPlot(chart, figure.data, figure.layout, { displaylogo: false }).catch(() => chart.replaceWith(drawn));
 })();`;
 
 /** @param svg the figure drawn; shown until, or instead of, the interactive chart. */

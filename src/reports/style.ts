@@ -106,7 +106,8 @@ export const fontFamily = 'DejaVu Sans, Verdana, sans-serif';
 export const ink = '#222222';
 export const faint = '#666666';
 
-const axis = {
+/** Look shared by all axes. */
+export const axis: Layout = {
   gridcolor: '#E6E6E6',
   linecolor: '#444444',
   zerolinecolor: '#CCCCCC',
@@ -115,7 +116,6 @@ const axis = {
   ticklen: 4,
   showline: true,
   automargin: true,
-  title: { standoff: 10 },
 };
 
 /** `title` on top, left-aligned (a question the chart answers), with an optional smaller line under it. */
@@ -125,20 +125,19 @@ export function baseLayout(title: string, subtitle: string, width = 760, height 
     height,
     font: { family: fontFamily, size: 13, color: ink },
     title: {
-      text: title,
-      font: { size: 16, weight: 'bold' },
-      subtitle: { text: subtitle, font: { size: 12, color: faint } },
+      text: `<b>${title}</b><br><span style="font-size:12px;color:${faint}">${subtitle}</span>`,
+      font: { size: 16 },
       x: 0,
       xref: 'container',
       xanchor: 'left',
       y: 1,
       yref: 'container',
       yanchor: 'top',
-      pad: { l: 16, t: 16 },
+      pad: { l: 16, t: 14 },
     },
     paper_bgcolor: '#FFFFFF',
     plot_bgcolor: '#FFFFFF',
-    margin: { l: 64, r: 24, t: 76, b: 56 },
+    margin: { l: 64, r: 24, t: 74, b: 56 },
     showlegend: false,
     hovermode: 'closest',
     xaxis: { ...axis },

@@ -135,7 +135,7 @@ function textBox(text: Element): Box | null {
 }
 
 /** Plotly's paths use absolute M, L, H, V, Q, C and A commands; control points bound the curve well enough here. */
-function pathBox(path: string): Box | null {
+function pathPoints(path: string): [number, number][] {
   const points: [number, number][] = [];
   let [x, y] = [0, 0];
   for (const [, command, list] of path.matchAll(/([a-z])([^a-z]*)/gi)) {
@@ -148,7 +148,21 @@ function pathBox(path: string): Box | null {
       for (let i = 0; i + 1 < v.length; i += 2) points.push([(x = v[i]), (y = v[i + 1])]);
     }
   }
-  return boxOfPoints(points);
+  return points;
+}
+
+/** Point at a distance along straight pieces, held to the ends, and the whole length (an annotation's leader line). */
+function along(points: readonly (readonly [number, number])[], distance: number) {
+  let [x, y] = points[0] ?? [0, 0];
+  let length = 0;
+  for (let i = 1; i < points.length; i++) {
+    const [dx, dy] = [points[i][0] - points[i - 1][0], points[i][1] - points[i - 1][1]];
+    const piece = Math.hypot(dx, dy);
+    const share = piece > 0 ? Math.min(1, Math.max(0, (distance - length) / piece)) : 0;
+    if (share > 0) [x, y] = [points[i - 1][0] + share * dx, points[i - 1][1] + share * dy];
+    length += piece;
+  }
+  return { x, y, length };
 }
 
 /** Box in the element's own coordinates, children's transforms applied, null when nothing is drawn. */
@@ -157,7 +171,7 @@ function localBox(element: Element): Box | null {
   if ((element as SVGElement).style?.display === 'none' || name === 'defs' || name === 'clipPath') return null;
   if (name === 'text') return textBox(element);
   if (name === 'tspan') return element.parentElement ? localBox(element.parentElement) : null;
-  if (name === 'path') return pathBox(element.getAttribute('d') ?? '');
+  if (name === 'path') return boxOfPoints(pathPoints(element.getAttribute('d') ?? ''));
   if (name === 'circle') {
     const [x, y, r] = ['cx', 'cy', 'r'].map((key) => attribute(element, key));
     return { x0: x - r, x1: x + r, y0: y - r, y1: y + r };
@@ -200,6 +214,13 @@ export function installGeometry(window: DOMWindow): void {
   };
   svg.getComputedTextLength = function (this: Element) {
     return runWidth(this, inheritedFont(this));
+  };
+  const pointsOf = (element: Element) => pathPoints(element.getAttribute('d') ?? '');
+  svg.getTotalLength = function (this: Element) {
+    return along(pointsOf(this), 0).length;
+  };
+  svg.getPointAtLength = function (this: Element, distance: number) {
+    return along(pointsOf(this), distance);
   };
   const surfaces = new WeakMap<object, Canvas>();
   const surface = (element: HTMLCanvasElement): Canvas => {

@@ -3,6 +3,7 @@
  * (vector, with the fonts in it).
  */
 import { JSDOM, VirtualConsole } from 'jsdom';
+import { messageOf } from '../../errors';
 import type { Figure } from '../figure';
 import { fontFiles, fontName } from './fonts';
 import { installGeometry } from './geometry';
@@ -41,6 +42,9 @@ export async function svgOf(figure: Figure, width: number, height: number): Prom
   try {
     await plotly.newPlot(target, plotlyInput(figure, width, height));
     return stableIds(await plotly.toImage(target, { format: 'svg', width, height, imageDataOnly: true }));
+  } catch (error) {
+    // an error of plotly's own carries the whole bundle as its source line
+    throw new Error(`plotly could not draw ${figure.name}: ${messageOf(error)}`);
   } finally {
     plotly.purge(target);
     target.remove();

@@ -1,0 +1,42 @@
+/**
+ * Layer names to a place in the network: `blocks.3.attn.q` → block 3, matrix `q`;
+ * `decoder.block.1.layer.0.SelfAttention.q` → decoder 1, matrix `SelfAttention.q`.
+ */
+
+export interface LayerPlace {
+  /** Text before the block number that tells stacks apart: `encoder`, `decoder`, or empty. */
+  readonly stack: string;
+  /** Number of the block; null for a layer outside the blocks (`lm_head`). */
+  readonly block: number | null;
+  /** What the matrix does, as short as it is unique. */
+  readonly matrix: string;
+}
+
+const stackWord = /^(?:encoder|decoder|text|vision|text_model|vision_model)$/;
+
+function split(name: string): { stack: string; block: number | null; rest: string[] } {
+  const parts = name.split('.');
+  const at = parts.findIndex((part) => /^\d+$/.test(part));
+  if (at < 0) return { stack: '', block: null, rest: parts };
+  const stack = parts.slice(0, at).filter((part) => stackWord.test(part));
+  // T5 numbers the sub-layers too: `layer.0.SelfAttention`; the number says nothing the name does not
+  const rest = parts.slice(at + 1).filter((part, i, all) => !/^\d+$/.test(part) && !/^\d+$/.test(all[i + 1] ?? ''));
+  return { stack: stack.join(' '), block: Number(parts[at]), rest: rest.length > 0 ? rest : [parts[at]] };
+}
+
+/** Places of all layers; a matrix is named by its last word, or its last two where one is ambiguous. */
+export function layerPlaces(names: Iterable<string>): Map<string, LayerPlace> {
+  const found = [...names].map((name) => ({ name, ...split(name) }));
+  const paths = new Map<string, Set<string>>();
+  for (const { rest } of found) {
+    const last = rest.at(-1)!;
+    paths.set(last, (paths.get(last) ?? new Set()).add(rest.join('.')));
+  }
+  return new Map(
+    found.map(({ name, stack, block, rest }) => {
+      const last = rest.at(-1)!;
+      const matrix = paths.get(last)!.size > 1 ? rest.slice(-2).join('.') : last;
+      return [name, { stack, block, matrix }];
+    }),
+  );
+}

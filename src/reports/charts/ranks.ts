@@ -1,0 +1,176 @@
+/** Where the ranks (or importances) went: a heatmap of blocks × matrices, and bars per matrix. */
+import { UserError } from '../../errors';
+import type { RunRecord } from '../../experiments/record';
+import type { Figure, Trace } from '../figure';
+import { completed, type Group, groupsOfOneTask, seedsText, titleOf } from '../group';
+import { mean, summarise } from '../stats';
+import { axis, baseLayout, faint, methodStyle } from '../style';
+import { layerPlaces } from './layers';
+
+export interface RankOptions {
+  name?: string;
+  title?: string;
+  /** What is shown; `ranks` by default. */
+  value?: 'ranks' | 'importances';
+}
+
+type Kind = NonNullable<RankOptions['value']>;
+
+/** Mean over seeds of every layer's value. */
+function layerMeans(group: Group, kind: Kind): Map<string, number> {
+  const values = new Map<string, number[]>();
+  for (const record of group.records) {
+    const own = record[kind];
+    if (!own) throw new UserError(`${record.id} has no ${kind}: ${group.method} does not set them`);
+    for (const [layer, value] of Object.entries(own)) values.set(layer, [...(values.get(layer) ?? []), value]);
+  }
+  return new Map([...values].map(([layer, list]) => [layer, mean(list)]));
+}
+
+const short = (value: number) =>
+  Number.isInteger(value) ? String(value) : Math.abs(value) >= 1 ? value.toFixed(1) : value.toPrecision(2);
+
+/** Light to dark blue: order survives greyscale printing and every colour vision. */
+const blues = [
+  [0, '#F2F7FB'],
+  [0.35, '#B9D5EA'],
+  [0.7, '#4F94C4'],
+  [1, '#0B3C68'],
+];
+
+/**
+ * Blocks × matrices with the value written in each cell; several seeds are averaged.
+ * @throws UserError when the records are of several tasks or methods, or have no ranks.
+ */
+export function rankHeatmap(records: RunRecord | readonly RunRecord[], options: RankOptions = {}): Figure {
+  const kind = options.value ?? 'ranks';
+  const groups = groupsOfOneTask(Array.isArray(records) ? records : [records as RunRecord], 'a rank heatmap');
+  if (groups.length > 1) {
+    throw new UserError(
+      `a rank heatmap shows one method, but the records are of ${groups.map((g) => g.method).join(', ')}`,
+    );
+  }
+  const [group] = groups;
+  const values = layerMeans(group, kind);
+  const places = layerPlaces(values.keys());
+  const columns = [...new Set([...places.values()].map((place) => place.matrix))];
+  const rows = new Map<string, Map<string, number>>();
+  for (const [layer, { stack, block, matrix }] of places) {
+    const row = block === null ? 'outside' : `${stack}${stack ? ' ' : ''}${block}`;
+    const cells = rows.get(row) ?? new Map<string, number>();
+    cells.set(matrix, values.get(layer)!);
+    rows.set(row, cells);
+  }
+  const labels = [...rows.keys()];
+  const z = labels.map((row) => columns.map((column) => rows.get(row)!.get(column) ?? null));
+  const text = z.map((row) => row.map((value) => (value === null ? '' : short(value))));
+  const noun = kind === 'ranks' ? 'rank' : 'importance';
+  const many = group.records.length > 1;
+  const subtitle = `${group.task}, ${titleOf(group.method)}, ${many ? 'mean of ' : ''}${seedsText([group])}`;
+  const height = 150 + Math.max(labels.length * 28, 90);
+  const width = Math.max(440, Math.min(1200, 190 + columns.length * 74));
+  return {
+    name: options.name ?? `${kind}-${group.task}-${group.method}`,
+    caption: `${kind === 'ranks' ? 'Rank' : 'Importance'} of every adapted matrix (rows: blocks). ${subtitle}.`,
+    data: [
+      {
+        type: 'heatmap',
+        x: columns,
+        y: labels,
+        z,
+        text,
+        texttemplate: '%{text}',
+        hovertemplate: `block %{y}, %{x}: ${noun} %{text}<extra></extra>`,
+        colorscale: blues,
+        xgap: 2,
+        ygap: 2,
+        colorbar: {
+          title: { text: noun, side: 'right' },
+          thickness: 12,
+          outlinewidth: 0,
+          ticks: 'outside',
+          ticklen: 3,
+        },
+      },
+    ],
+    layout: {
+      ...baseLayout(options.title ?? `Where does ${titleOf(group.method)} put its ${noun}?`, subtitle, width, height),
+      xaxis: { ...axis, type: 'category', showgrid: false, showline: false, ticks: '', title: { text: 'matrix' } },
+      yaxis: {
+        ...axis,
+        type: 'category',
+        autorange: 'reversed',
+        showgrid: false,
+        showline: false,
+        ticks: '',
+        title: { text: 'block' },
+      },
+    },
+  };
+}
+
+function barsOf(group: Group, kind: Kind, columns: readonly string[]): Trace[] {
+  const { title, color } = methodStyle(group.method);
+  const perSeed = group.records.map((record) => {
+    const values = layerMeans({ ...group, records: [record] }, kind);
+    const places = layerPlaces(values.keys());
+    return columns.map((column) => {
+      const mine = [...values].filter(([layer]) => places.get(layer)!.matrix === column).map(([, value]) => value);
+      return mine.length > 0 ? mean(mine) : Number.NaN;
+    });
+  });
+  const summaries = columns.map((_, i) => {
+    const values = perSeed.map((seed) => seed[i]).filter(Number.isFinite);
+    return values.length > 0 ? summarise(values) : null;
+  });
+  return [
+    {
+      type: 'bar',
+      name: title,
+      x: columns,
+      y: summaries.map((s) => s?.mean ?? null),
+      text: summaries.map((s) => (s ? short(s.mean) : '')),
+      textposition: 'inside',
+      insidetextanchor: 'start',
+      textangle: 0,
+      marker: { color },
+      error_y: {
+        type: 'data',
+        array: summaries.map((s) => (s?.high == null ? 0 : s.high - s.mean)),
+        thickness: 1.5,
+        width: 4,
+        color: faint,
+      },
+    },
+  ];
+}
+
+/** Mean rank of each kind of matrix over the blocks, a bar a method; error bars are 95 % intervals over seeds. */
+export function rankBars(records: readonly RunRecord[], options: RankOptions = {}): Figure {
+  const kind = options.value ?? 'ranks';
+  const withValues = completed(records).filter((record) => record[kind] !== null);
+  if (withValues.length === 0) throw new UserError(`no record has ${kind}: choose runs of a method that sets them`);
+  const groups = groupsOfOneTask(withValues, 'a rank chart');
+  const layers = new Set(withValues.flatMap((record) => Object.keys(record[kind]!)));
+  const columns = [...new Set([...layerPlaces(layers).values()].map((place) => place.matrix))];
+  const subtitle = [
+    `${groups[0].task}, mean over blocks and ${seedsText(groups)}`,
+    groups.some((group) => group.records.length > 1) ? 'bars: 95 % interval over seeds' : '',
+  ].filter(Boolean);
+  const noun = kind === 'ranks' ? 'rank' : 'importance';
+  return {
+    name: options.name ?? `${kind}-per-matrix-${groups[0].task}`,
+    caption: `Mean ${noun} per kind of matrix. ${subtitle.join('; ')}.`,
+    data: groups.flatMap((group) => barsOf(group, kind, columns)),
+    layout: {
+      ...baseLayout(options.title ?? `Which matrices get the most ${noun}?`, subtitle.join(' · ')),
+      showlegend: groups.length > 1,
+      legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' },
+      margin: { l: 64, r: 24, t: groups.length > 1 ? 104 : 74, b: 56 },
+      bargap: 0.25,
+      bargroupgap: 0.08,
+      xaxis: { ...axis, type: 'category', showgrid: false, title: { text: 'matrix' } },
+      yaxis: { ...axis, rangemode: 'tozero', title: { text: `mean ${noun}` } },
+    },
+  };
+}
