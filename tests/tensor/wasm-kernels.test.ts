@@ -60,7 +60,7 @@ const unary = {
   clip: (x: tf.Tensor) => tf.clipByValue(x, 0.2, 1),
   power: (x: tf.Tensor) => tf.pow(x, 3),
   scale: (x: tf.Tensor) => tf.mul(x, 0.5),
-  cumsum: (x: tf.Tensor) => tf.cumsum(x, -1),
+  cumsum: (x: tf.Tensor) => tf.cumsum(x, 2),
   zeros: (x: tf.Tensor) => tf.add(tf.zerosLike(x), x),
   clone: (x: tf.Tensor) => tf.mul(tf.clone(x), x),
 } satisfies Record<string, (x: tf.Tensor) => tf.Tensor>;
@@ -107,8 +107,8 @@ for (const [kind, a, b] of broadcasts) {
   cases[`minimum ${kind}`] = { ...two(tf.minimum, a, b), valueOnly: kind !== 'same' };
   cases[`pow ${kind}`] = two(tf.pow, a, b, true);
   cases[`squaredDifference ${kind}`] = { ...two(tf.squaredDifference, a, b), valueOnly: kind !== 'same' };
-  for (const name of ['greater', 'greaterEqual', 'less', 'lessEqual', 'equal', 'notEqual'] as const)
-    cases[`${name} ${kind}`] = { ...two((x, y) => tf[name](tf.round(x), tf.round(y)), a, b), valueOnly: true };
+  for (const compare of [tf.greater, tf.greaterEqual, tf.less, tf.lessEqual, tf.equal, tf.notEqual])
+    cases[`${compare.name} ${kind}`] = { ...two((x, y) => compare(tf.round(x), tf.round(y)), a, b), valueOnly: true };
   cases[`where ${kind}`] = { ...two((x, y) => tf.where(tf.greater(x, y), x, y), a, b), valueOnly: true };
 }
 const products: [string, number[], number[]][] = [
@@ -164,9 +164,9 @@ Object.assign(cases, {
   'gather 2d ids': one((x) => tf.gather(x, ids([2, 0, 2, 2], [2, 2])), [4, 3]),
   'gather axis 1': one((x) => tf.gather(x, ids([2, 0, 2, 2]), 1)),
   gatherND: { ...one((x) => tf.gatherND(x, ids([0, 1, 2, 3], [2, 2]))), valueOnly: true },
-  unsortedSegmentSum: one((x) => tf.unsortedSegmentSum(x, ids([1, 0, 1, 2, 2]), 3), [5, 4]),
+  unsortedSegmentSum: one((x) => tf.unsortedSegmentSum(x, tf.tensor1d([1, 0, 1, 2, 2], 'int32'), 3), [5, 4]),
   'unsortedSegmentSum outside': {
-    ...one((x) => tf.unsortedSegmentSum(x, ids([1, 0, 1, -1, 5]), 7), [5, 4]),
+    ...one((x) => tf.unsortedSegmentSum(x, tf.tensor1d([1, 0, 1, -1, 5], 'int32'), 7), [5, 4]),
     valueOnly: true,
   },
   oneHot: { shapes: [], f: () => tf.oneHot(ids([1, 0, 3, 2]), 4), valueOnly: true },

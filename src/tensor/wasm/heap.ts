@@ -101,6 +101,7 @@ const heapLimit = 2 ** 32 - 2 ** 16;
 /** Makes a failed allocation an error: stock code goes on with address 0 and overwrites the heap's start. */
 export function guardHeap(backend: WasmBackend): void {
   const { wasm } = backend;
+  wasm._free(wasm._malloc(8)); // an Emscripten export replaces itself in the module at its first call
   const malloc = wasm._malloc;
   wasm._malloc = (bytes) => {
     const address = bytes < heapLimit ? malloc(bytes) : 0;
@@ -114,4 +115,12 @@ export function guardHeap(backend: WasmBackend): void {
     }
     return address;
   };
+}
+
+/**
+ * Makes sure that C code can allocate `bytes` by itself: XNNPACK's own failed allocation is a printed warning
+ * and a product of garbage. Looks only when the heap is half full.
+ */
+export function ensureRoom(backend: WasmBackend, bytes: number): void {
+  if (backend.wasm.HEAPU8.length > heapLimit / 2) backend.wasm._free(backend.wasm._malloc(bytes));
 }

@@ -25,7 +25,7 @@ export async function startWasm(): Promise<void> {
 async function start(): Promise<void> {
   const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
   setWasmPaths(`${path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))}${path.sep}`);
-  putMatMul(); // first: it builds on the stock Transpose
+  putMatMul();
   putMoves();
   putReductions();
   putSegmentSum();
