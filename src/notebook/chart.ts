@@ -1,0 +1,84 @@
+/**
+ * Charts in a notebook, as two outputs: the picture (PNG), which every reader shows, and a script that puts the
+ * interactive chart in its place where the notebook is trusted. Two, because a front end that knows HTML prefers it to
+ * PNG within one output, and shows nothing of it where scripts are stripped.
+ *
+ * The script loads plotly from the Jupyter server that `npm start` opened (`/files/node_modules/…`), so it works
+ * without a network and a notebook carries only the chart's numbers.
+ */
+import { createHash } from 'node:crypto';
+import * as path from 'node:path';
+import { type Figure, figureSize } from '../reports/figure';
+import { renderFigure } from '../reports/render';
+import { bundleOf } from '../reports/renderers/plotly';
+import { projectRoot } from './kernelspec';
+import { publish } from './publish';
+
+export interface ShowChartOptions {
+  /** False leaves only the picture. Default true. */
+  interactive?: boolean;
+}
+
+/**
+ * Shows a figure; resolves when it is drawn.
+ * @throws UserError when no renderer works.
+ */
+export async function showChart(figure: Figure, options: ShowChartOptions = {}): Promise<void> {
+  const png = await renderFigure(figure, 'png');
+  const { width, height } = figureSize(figure);
+  const data: Record<string, unknown> = {
+    'image/png': png.toString('base64'),
+    'text/plain': figure.caption ? `${figure.name}: ${figure.caption}` : figure.name,
+  };
+  const interactive = options.interactive ?? true;
+  if (interactive) data['application/vnd.plotly.v1+json'] = { data: figure.data, layout: figure.layout };
+  // The picture has two pixels to a CSS pixel.
+  publish(data, { 'image/png': { width, height } });
+  if (interactive) publishScript(figure);
+}
+
+function publishScript(figure: Figure): void {
+  const name = bundleOf(figure) === 'full' ? 'plotly.js-dist' : 'plotly.js-cartesian-dist-min';
+  const file = path.relative(projectRoot, require.resolve(name));
+  // Outside the project the server would refuse it.
+  if (file.startsWith('..') || path.isAbsolute(file)) return;
+  publish({ 'text/html': chartHtml(figure, file.split(path.sep).join('/')), 'text/plain': '' });
+}
+
+/** An empty element and the script that draws into it; `bundle` is plotly's path on the Jupyter server. */
+export function chartHtml(figure: Figure, bundle: string): string {
+  const { width, height } = figureSize(figure);
+  const layout = { ...figure.layout, width, height };
+  // `<` could end the script.
+  const json = JSON.stringify({ bundle, data: figure.data, layout }).replaceAll('<', '\\u003c');
+  const id = `gora-chart-${createHash('sha256').update(json).digest('hex').slice(0, 12)}`;
+  return `<div id="${id}"></div>\n<script>(${browserSide})(${JSON.stringify(id)}, ${json})</script>`;
+}
+
+/**
+ * Runs in the browser. Does nothing where there is no Jupyter server or no plotly on it: the picture stays.
+ * Written as text, since it is no part of this program.
+ */
+const browserSide = `async (id, { bundle, data, layout }) => {
+  const host = document.currentScript?.previousElementSibling ?? document.getElementById(id);
+  const config = document.getElementById('jupyter-config-data');
+  const base = config ? JSON.parse(config.textContent).baseUrl : document.body.dataset.baseUrl;
+  if (!host || !base) return;
+  const loads = (window.goraPlotly ??= {});
+  loads[bundle] ??= new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    script.src = base + 'files/' + bundle;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error('no plotly at ' + script.src));
+    document.head.append(script);
+  });
+  try {
+    const plotly = await loads[bundle];
+    await plotly.newPlot(host, data, layout, { displaylogo: false });
+    const output = host.closest('.jp-OutputArea-child, .output_area');
+    const picture = output?.previousElementSibling;
+    if (picture?.querySelector('img')) picture.style.display = 'none';
+  } catch (error) {
+    console.warn('the chart stays a picture:', error);
+  }
+}`;

@@ -1,0 +1,23 @@
+/** What cells use to show things. In a plain Node process the same calls print text. */
+import { publish } from './publish';
+import { type FrameLike, type Row, type TableOptions, tableHtml, tableText } from './table';
+
+export { type ShowChartOptions, showChart } from './chart';
+export { toFrame } from './frame';
+export { type Progress, showProgress } from './progress';
+export type { FrameLike, Row, TableOptions } from './table';
+
+/** Shows rows or a danfo.js DataFrame as a table. */
+export function showTable(rows: readonly Row[] | FrameLike, options: TableOptions = {}): void {
+  publish({ 'text/html': tableHtml(rows, options), 'text/plain': tableText(rows, options) });
+}
+
+/** Shows HTML; where it is not trusted, scripts and most styles are removed. `text` stands in for it elsewhere. */
+export function html(source: string, text = ''): void {
+  publish({ 'text/html': source, 'text/plain': text });
+}
+
+/** Shows Markdown with formulas. */
+export function markdown(source: string): void {
+  publish({ 'text/markdown': source, 'text/plain': source });
+}

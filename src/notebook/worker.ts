@@ -1,0 +1,38 @@
+/**
+ * The process in which the headless runner's cells run, with the notebook's folder as its current one.
+ * Cells come as messages; events go as JSON lines to descriptor 3, written synchronously, so that nothing is lost when
+ * a cell ends the process.
+ */
+import { writeSync } from 'node:fs';
+import type { CellError, CellEvent } from './events';
+import { languageInfo } from './language';
+import { Session } from './session';
+
+/** What the worker tells the runner. */
+export type WorkerMessage =
+  | { kind: 'ready'; languageInfo: object }
+  | { kind: 'event'; event: CellEvent }
+  | { kind: 'done'; error: CellError | null };
+
+function tell(message: WorkerMessage): void {
+  let bytes = Buffer.from(`${JSON.stringify(message)}\n`);
+  while (bytes.length > 0) bytes = bytes.subarray(writeSync(3, bytes));
+}
+
+function main(): void {
+  const session = new Session();
+  process.on('uncaughtException', (error) => session.fault(error));
+  process.on('unhandledRejection', (reason) => session.fault(reason));
+  process.on('exit', () => session.flush());
+  process.on('disconnect', () => process.exit(0));
+  process.on('message', async ({ code }: { code: string }) => {
+    const error = await session.execute(code, (event) => tell({ kind: 'event', event }));
+    // One turn more, in which rejections that nobody handles come to light.
+    await new Promise((resolve) => setImmediate(resolve));
+    session.flush();
+    tell({ kind: 'done', error: error ?? session.strayError });
+  });
+  tell({ kind: 'ready', languageInfo });
+}
+
+main();
