@@ -3,13 +3,14 @@
  * Every method whose change is s·B·A shares this class; they differ in ranks, scales and starting values.
  */
 
-import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';
+import type { Tensor2D, Variable } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
-import type { LinearLayer, Model, Net } from '../models/model';
-import { baseLinear, layerOf, param, variable } from '../models/params';
+import type { LinearLayer, Model } from '../models/model';
+import { baseLinear, param, variable } from '../models/params';
 import type { Random } from '../tensor/random';
-import type { Adapters, Parameter } from './method';
+import { type AdapterFacts, LayerAdapters } from './layer-adapters';
+import type { AdapterState, LayerState } from './method';
 
 /** Starting values of one layer. */
 export interface LoraStart {
@@ -23,7 +24,7 @@ export interface LoraStart {
   readonly b: Float32Array;
 }
 
-interface LoraLayer {
+export interface LoraLayer {
   readonly layer: LinearLayer;
   readonly rank: number;
   readonly scale: number;
@@ -31,18 +32,31 @@ interface LoraLayer {
   readonly B: Variable;
 }
 
-export interface LoraFacts {
-  readonly method: string;
-  readonly importances?: ReadonlyMap<string, number>;
-  readonly notes?: Readonly<Record<string, unknown>>;
+export interface LoraFacts extends AdapterFacts {
   /** Subtract s·B₀·A₀ from the base so that the function is unchanged at step 0 (LoRA-GA, PiSSA, OLoRA). */
   readonly shiftBase?: boolean;
+  /** A keeps its starting values (LoRA-FA). */
+  readonly freezeA?: boolean;
 }
 
 /** A ~ U(−1/√in, 1/√in): PyTorch's kaiming_uniform_(a=√5), LoRA's start. [rank, in] */
 export function kaimingUniform(random: Random, rank: number, fanIn: number): Float32Array {
   const bound = 1 / Math.sqrt(fanIn);
   return random.uniforms(rank * fanIn, -bound, bound);
+}
+
+/** LoRA's own start on every target: A Kaiming-uniform, B = 0. */
+export function vanillaStarts(
+  targets: readonly LinearLayer[],
+  rank: number,
+  scale: number,
+  random: Random,
+): LoraStart[] {
+  return targets.map((layer) => {
+    checkRank(layer, rank);
+    const a = kaimingUniform(random.fork(layer.name), rank, layer.in);
+    return { layer, rank, scale, a, b: new Float32Array(layer.out * rank) };
+  });
 }
 
 /** @throws UserError when the rank does not fit the layer. */
@@ -55,105 +69,75 @@ export function checkRank(layer: LinearLayer, rank: number): void {
   }
 }
 
-export class LoraAdapters implements Adapters {
-  readonly method: string;
-  readonly targets: readonly LinearLayer[];
-  readonly trainable: readonly Parameter[];
-  readonly ranks: ReadonlyMap<string, number>;
-  readonly importances: ReadonlyMap<string, number> | null;
-  readonly notes: Readonly<Record<string, unknown>>;
-  readonly net: Net;
+export class LoraAdapters extends LayerAdapters {
   protected readonly layers = new Map<string, LoraLayer>();
-  private readonly starts: readonly LoraStart[];
-  private readonly shifted: boolean;
-  private merged = false;
+  /** Starts and untouched base weights of methods that shift the base, for saving and restoring. */
+  private readonly shift: { start: LoraStart; weight: Float32Array }[] = [];
 
-  constructor(
-    protected readonly model: Model,
-    starts: readonly LoraStart[],
-    facts: LoraFacts,
-  ) {
+  constructor(model: Model, starts: readonly LoraStart[], facts: LoraFacts) {
+    super(
+      model,
+      starts.map((start) => start.layer),
+      facts,
+    );
     for (const start of starts) checkRank(start.layer, start.rank);
-    this.method = facts.method;
-    this.importances = facts.importances ?? null;
-    this.notes = facts.notes ?? {};
-    this.targets = starts.map((start) => start.layer);
-    this.ranks = new Map(starts.map((start) => [start.layer.name, start.rank]));
-    for (const { layer, rank, scale, a, b } of starts) {
+    for (const start of starts) {
+      const { layer, rank, scale, a, b } = start;
       const A = variable(tf.tensor2d(a, [rank, layer.in]));
       const B = variable(tf.tensor2d(b, [layer.out, rank]));
       this.layers.set(layer.name, { layer, rank, scale, A, B });
+      this.ranks.set(layer.name, rank);
+      if (!facts.freezeA) this.trainable.push({ name: `${layer.name}.lora_A`, group: 'A', value: A });
+      this.trainable.push({ name: `${layer.name}.lora_B`, group: 'B', value: B });
+      if (facts.shiftBase) {
+        const weight = param(model, layer.weight);
+        this.shift.push({ start, weight: weight.dataSync().slice() as Float32Array });
+        tf.tidy(() => weight.assign(tf.sub(weight, this.change(layer))));
+      }
     }
-    this.trainable = [...this.layers.values()].flatMap(({ layer, A, B }): Parameter[] => [
-      { name: `${layer.name}.lora_A`, group: 'A', value: A },
-      { name: `${layer.name}.lora_B`, group: 'B', value: B },
-    ]);
-    this.shifted = facts.shiftBase ?? false;
-    this.starts = this.shifted ? starts : [];
-    if (this.shifted) this.addToBase((layer) => this.delta(layer), -1);
-    this.net = {
-      get: (name) => param(model, name),
-      linear: (name, x) => {
-        const adapted = this.merged ? undefined : this.layers.get(name);
-        const layer = adapted?.layer ?? layerOf(model, name);
-        return adapted ? this.adapt(adapted, x) : baseLinear(model, layer, x);
-      },
-    };
   }
 
-  /** x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ. x [n, in] → [n, out]. The scale goes on the smallest factor. */
-  protected adapt({ layer, scale, A, B }: LoraLayer, x: Tensor2D): Tensor2D {
+  protected of(layer: LinearLayer): LoraLayer {
+    return this.layers.get(layer.name) as LoraLayer;
+  }
+
+  /** x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ. The scale goes on the smallest factor. */
+  protected adapt(layer: LinearLayer, x: Tensor2D): Tensor2D {
+    const { A, B, scale } = this.of(layer);
     const inner = tf.matMul(x, A as unknown as Tensor2D, false, true);
     const change = tf.matMul(tf.mul(inner, scale), B as unknown as Tensor2D, false, true);
     return tf.add(baseLinear(this.model, layer, x), change);
   }
 
-  delta(name: string): Tensor2D {
-    const found = this.layers.get(name);
-    if (!found) throw new UserError(`layer "${name}" is not adapted`);
-    const { A, B, scale } = found;
-    return tf.tidy(() => tf.mul(tf.matMul(B as unknown as Tensor2D, A as unknown as Tensor2D), scale));
+  protected change(layer: LinearLayer): Tensor2D {
+    const { A, B, scale } = this.of(layer);
+    return tf.matMul(tf.mul(B as unknown as Tensor2D, scale), A as unknown as Tensor2D);
   }
 
-  private addToBase(change: (layer: string) => Tensor, sign: 1 | -1): void {
-    for (const layer of this.targets) {
-      tf.tidy(() => {
-        const weight = param(this.model, layer.weight);
-        weight.assign(sign > 0 ? tf.add(weight, change(layer.name)) : tf.sub(weight, change(layer.name)));
+  async state(): Promise<AdapterState> {
+    const starts = new Map(this.shift.map(({ start }) => [start.layer.name, start]));
+    const layers: LayerState[] = [];
+    for (const { layer, rank, scale, A, B } of this.layers.values()) {
+      const start = starts.get(layer.name);
+      layers.push({
+        layer,
+        rank,
+        scale,
+        A: (await A.data()) as Float32Array,
+        B: (await B.data()) as Float32Array,
+        ...(start && { start: { A: start.a, B: start.b } }),
       });
     }
+    return { kind: 'lora', layers };
   }
 
-  merge(): void {
-    if (this.merged) return;
-    for (const { name } of this.targets) {
-      const finite = tf.tidy(() => tf.all(tf.isFinite(this.delta(name))).dataSync()[0]);
-      if (!finite) throw new UserError(`cannot merge ${this.method}: the change of ${name} holds NaN or Infinity`);
+  /** Restores the base weights, bit for bit, to what they were before `attach`. */
+  protected release(): void {
+    for (const { start, weight } of this.shift) {
+      tf.tidy(() => param(this.model, start.layer.weight).assign(tf.tensor(weight, [start.layer.out, start.layer.in])));
     }
-    this.addToBase((layer) => this.delta(layer), 1);
-    this.merged = true;
-  }
-
-  unmerge(): void {
-    if (!this.merged) return;
-    this.addToBase((layer) => this.delta(layer), -1);
-    this.merged = false;
-  }
-
-  /** Restores the base weights to what they were before `attach`, then frees the adapters. */
-  dispose(): void {
-    this.unmerge();
-    const starts = new Map(this.starts.map((start) => [start.layer.name, start]));
-    this.addToStart(starts);
-    for (const { value } of this.trainable) value.dispose();
+    this.shift.length = 0;
+    for (const { A, B } of this.layers.values()) tf.dispose([A, B]);
     this.layers.clear();
-  }
-
-  private addToStart(starts: ReadonlyMap<string, LoraStart>): void {
-    if (!this.shifted) return;
-    this.addToBase((name) => {
-      const { a, b, rank, scale, layer } = starts.get(name) as LoraStart;
-      return tf.mul(tf.matMul(tf.tensor2d(b, [layer.out, rank]), tf.tensor2d(a, [rank, layer.in])), scale);
-    }, 1);
   }
 }

@@ -1,6 +1,6 @@
 /** LoRA (Hu et al. 2021): A Kaiming-uniform, B = 0, scale α/r. */
 import { z } from 'zod';
-import { kaimingUniform, LoraAdapters } from './lora-adapters';
+import { LoraAdapters, vanillaStarts } from './lora-adapters';
 import type { Method } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -13,15 +13,5 @@ export const lora: Method<z.infer<typeof options>> = {
   needs: [],
   options,
   attach: (model, targets, _evidence, { rank, alpha }, random) =>
-    new LoraAdapters(
-      model,
-      targets.map((layer) => ({
-        layer,
-        rank,
-        scale: alpha / rank,
-        a: kaimingUniform(random.fork(layer.name), rank, layer.in),
-        b: new Float32Array(layer.out * rank),
-      })),
-      { method: 'lora' },
-    ),
+    new LoraAdapters(model, vanillaStarts(targets, rank, alpha / rank, random), { method: 'lora' }),
 };

@@ -14,9 +14,21 @@ export interface Evidence {
   /** Batches the mean was taken over. */
   gradientBatches?: number;
   /** Right singular vectors and explained-variance ratios of each layer's inputs (EVA). */
-  activations?: Map<string, { components: Float32Array; ratios: Float64Array; rank: number }>;
+  activations?: Map<string, ActivationEvidence>;
   /** Loss of the adapted model on the first estimation batch (GoRA's adaptive γ). */
   probeLoss?: (net: Net) => number;
+  /** Optimiser steps that training will take (AdaLoRA's schedule). */
+  steps?: number;
+}
+
+/** Principal components of one layer's inputs. */
+export interface ActivationEvidence {
+  /** Number of components k. */
+  readonly rank: number;
+  /** [k, in] row-major, orthonormal rows, by falling variance. */
+  readonly components: Float32Array;
+  /** Share of the inputs' variance along each component, [k]. */
+  readonly ratios: Float64Array;
 }
 
 /** Which learning rate and decay a parameter takes. LoRA+ multiplies the rate of group `B`. */
@@ -28,6 +40,30 @@ export interface Parameter {
   readonly name: string;
   readonly group: Group;
   readonly value: Variable;
+}
+
+/** Host copies of one layer's adapter. */
+export interface LayerState {
+  readonly layer: LinearLayer;
+  readonly rank: number;
+  /** Multiplies B·A (AdaLoRA: B·diag(lambda)·A). */
+  readonly scale: number;
+  /** [rank, in] */
+  readonly A: Float32Array;
+  /** [out, rank] */
+  readonly B: Float32Array;
+  /** DoRA's row lengths [out]. */
+  readonly magnitude?: Float32Array;
+  /** AdaLoRA's Λ [rank]. */
+  readonly lambda?: Float32Array;
+  /** Starting values that the method subtracted from the base weight. */
+  readonly start?: { readonly A: Float32Array; readonly B: Float32Array };
+}
+
+/** What a saved adapter holds. */
+export interface AdapterState {
+  readonly kind: 'lora' | 'dora' | 'adalora';
+  readonly layers: readonly LayerState[];
 }
 
 /** Adapters attached to a model. */
@@ -43,18 +79,21 @@ export interface Adapters {
   readonly notes: Readonly<Record<string, unknown>>;
   /** The adapted network over the model's base weights. */
   readonly net: Net;
-  /** Current change of a layer's effective weight against the base as stored now, [out, in]. Caller disposes. */
+  /** Change of a layer's effective weight against the unmerged base, [out, in]. Caller disposes. */
   delta(layer: string): Tensor2D;
   /** Folds every delta into the base weights; harmless when merged already. Throws UserError on NaN or Inf. */
   merge(): void;
-  /** Undoes `merge`. */
+  /** Undoes `merge`: the base weights come back bit for bit. */
   unmerge(): void;
+  /** What `saveAdapters` writes; missing where there are no adapters (full fine-tuning). */
+  state?(): Promise<AdapterState>;
   /** A term added to the loss (AdaLoRA's orthogonality). */
   penalty?(): Scalar;
   /** Rewrites gradients before the optimiser (LoRA-Pro). Inputs and outputs are keyed by parameter name. */
   rewriteGradients?(gradients: Record<string, Tensor>): Record<string, Tensor>;
   /** Called by the trainer after every optimiser step with that step's gradients (AdaLoRA's allocation). */
   afterStep?(step: number, gradients: Record<string, Tensor>): void;
+  /** Frees the adapters and gives the model its weights of before `attach` back. */
   dispose(): void;
 }
 
@@ -69,5 +108,7 @@ export interface Method<O = unknown> {
   readonly needs: readonly Need[];
   /** zod object with a default for every key; unknown keys are refused by the registry. */
   readonly options: z.ZodType<O>;
+  /** Training options that belong to the method (LoRA+: `loraPlusRatio`); a run's own settings win. */
+  readonly training?: Readonly<Record<string, unknown>>;
   attach(model: Model, targets: readonly LinearLayer[], evidence: Evidence, options: O, random: Random): Adapters;
 }

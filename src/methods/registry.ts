@@ -3,8 +3,11 @@ import { UserError } from '../errors';
 import { full, fullTargets } from './full';
 import { gora } from './gora';
 import { lora } from './lora';
+import { loraFa } from './lora-fa';
 import { loraGa } from './lora-ga';
+import { loraPlus } from './lora-plus';
 import type { Method } from './method';
+import { rsLora } from './rslora';
 
 const registry = new Map<string, Method>();
 
@@ -14,7 +17,8 @@ export function registerMethod(method: Method<never>): void {
   registry.set(method.name, method as unknown as Method);
 }
 
-for (const method of [full, fullTargets, lora, loraGa, gora]) registerMethod(method as unknown as Method<never>);
+for (const method of [full, fullTargets, lora, rsLora, loraPlus, loraFa, loraGa, gora])
+  registerMethod(method as unknown as Method<never>);
 
 /** @throws UserError that lists the known names. */
 export function findMethod(name: string): Method {

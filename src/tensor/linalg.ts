@@ -39,10 +39,16 @@ export function svd(data: Numbers, rows: number, cols: number): Svd {
   };
 }
 
-/** Thin QR: q [rows, k] with orthonormal columns, r [k, cols] upper triangular. */
+/** Thin QR: q [rows, k] with orthonormal columns, r [k, cols] upper triangular; k = min(rows, cols). */
 export function qr(data: Numbers, rows: number, cols: number): { q: HostMatrix; r: HostMatrix } {
-  const result = new QrDecomposition(toMatrix(data, rows, cols));
-  return { q: fromMatrix(result.orthogonalMatrix), r: fromMatrix(result.upperTriangularMatrix) };
+  const matrix = toMatrix(data, rows, cols);
+  if (rows >= cols) {
+    const result = new QrDecomposition(matrix);
+    return { q: fromMatrix(result.orthogonalMatrix), r: fromMatrix(result.upperTriangularMatrix) };
+  }
+  // ml-matrix takes tall matrices only: the leading square block fixes Q
+  const q = new QrDecomposition(matrix.subMatrix(0, rows - 1, 0, rows - 1)).orthogonalMatrix;
+  return { q: fromMatrix(q), r: fromMatrix(q.transpose().mmul(matrix)) };
 }
 
 /** Eigenvalues (ascending) and eigenvectors (columns) of a symmetric matrix [n, n]. */
