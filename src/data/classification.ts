@@ -1,0 +1,113 @@
+/** What classifier tasks share: data sets over feature arrays, accuracy, and a head fitted by linear probe. */
+import type { Tensor2D } from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
+import { UserError } from '../errors';
+import { crossEntropy } from '../models/layers';
+import type { Batch, Model, Net } from '../models/model';
+import { baseNet, param } from '../models/params';
+import { type Dataset, inOrder } from './dataset';
+import { fitHead } from './linear-probe';
+
+/**
+ * Examples with one label each. Batches hold `features` float32 [batch, …shape] and `labels` int32 [batch].
+ * @param features all examples one after the other, row-major.
+ * @param shape of one example.
+ * @param indices the examples of this set; default all.
+ * @throws UserError when the sizes do not fit or an index is out of range.
+ */
+export function classificationSet(
+  features: Float32Array,
+  shape: readonly number[],
+  labels: Int32Array,
+  indices?: readonly number[],
+): Dataset {
+  const size = shape.reduce((a, b) => a * b, 1);
+  if (features.length !== size * labels.length) {
+    throw new UserError(
+      `${labels.length} examples of shape [${shape}] need ${size * labels.length} features, found ${features.length}`,
+    );
+  }
+  const stray = indices?.find((i) => !Number.isInteger(i) || i < 0 || i >= labels.length);
+  if (stray !== undefined) throw new UserError(`example ${stray} does not exist: there are ${labels.length}`);
+  return {
+    size: indices ? indices.length : labels.length,
+    batch: (chosen): Batch => {
+      const rows = indices ? chosen.map((i) => indices[i]) : chosen;
+      const data = new Float32Array(rows.length * size);
+      rows.forEach((row, k) => {
+        data.set(features.subarray(row * size, (row + 1) * size), k * size);
+      });
+      return {
+        features: tf.tensor(data, [rows.length, ...shape], 'float32'),
+        labels: tf.tensor1d(
+          Int32Array.from(rows, (row) => labels[row]),
+          'int32',
+        ),
+      };
+    },
+  };
+}
+
+/** Accuracy in [0, 1] and mean cross-entropy in nats over the whole set. */
+export async function evaluateClassifier(
+  model: Model,
+  net: Net,
+  data: Dataset,
+  batchSize = 256,
+): Promise<{ accuracy: number; loss: number }> {
+  if (data.size === 0) throw new UserError('cannot evaluate on an empty set');
+  let correct = 0;
+  let loss = 0;
+  for (const batch of inOrder(data, batchSize)) {
+    const labels = batch.labels as tf.Tensor1D;
+    const sums = tf.tidy(() => {
+      const logits = model.logits(net, batch);
+      const hits = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32'));
+      return tf.stack([hits, tf.mul(crossEntropy(logits, labels, null), labels.size)]);
+    });
+    const [hits, nats] = await sums.data();
+    correct += hits;
+    loss += nats;
+    sums.dispose();
+    tf.dispose(Object.values(batch));
+  }
+  return { accuracy: correct / data.size, loss: loss / data.size };
+}
+
+/** The head's inputs under the base weights, [n, d] row-major, and the labels. */
+async function frozenFeatures(model: Model, data: Dataset, batchSize = 256) {
+  const { features } = model;
+  if (!features) throw new UserError(`model ${model.name} has no features before its head, so no probe can be fitted`);
+  const net = baseNet(model);
+  const rows: Float32Array[] = [];
+  const labels: number[] = [];
+  for (const batch of inOrder(data, batchSize)) {
+    const part = tf.tidy(() => features(net, batch) as Tensor2D);
+    rows.push((await part.data()) as Float32Array);
+    labels.push(...(await batch.labels.data()));
+    part.dispose();
+    tf.dispose(Object.values(batch));
+  }
+  const d = rows[0].length / Math.min(batchSize, data.size);
+  const all = new Float32Array(data.size * d);
+  rows.forEach((row, i) => {
+    all.set(row, i * batchSize * d);
+  });
+  return { features: all, labels: Int32Array.from(labels) };
+}
+
+/**
+ * Fits `head.weight` [classes, d] and `head.bias` [classes] on the frozen features of a set and assigns them.
+ * @param l2 penalty of the probe, see `fitHead`.
+ */
+export async function fitHeadByProbe(model: Model, train: Dataset, l2 = 1e-2): Promise<void> {
+  if (train.size === 0) throw new UserError('cannot fit a head on an empty training set');
+  const weight = param(model, 'head.weight');
+  const [classes, d] = weight.shape;
+  const { features, labels } = await frozenFeatures(model, train);
+  const head = fitHead(features, labels, classes, { l2 });
+  tf.tidy(() => {
+    weight.assign(tf.tensor2d(head.weight, [classes, d]));
+    param(model, 'head.bias').assign(tf.tensor1d(head.bias));
+  });
+}
