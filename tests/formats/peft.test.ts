@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { test } from 'node:test';
+import { UserError } from '../../src/errors';
+import {
+  type AdapterFolder,
+  changeFromStart,
+  type LoadedLayer,
+  loadAdapter,
+  saveAdapter,
+} from '../../src/formats/peft';
+import { peftAlpha, peftScale } from '../../src/formats/peft-config';
+import { Random } from '../../src/tensor/random';
+import { dataDir } from '../support/data';
+import { baseWeight, PEFT_LAYERS, peftCases } from '../support/peft-cases';
+import { tempDir } from '../support/temp';
+
+interface Golden {
+  adapters: Record<string, { sha256: string; layers: Record<string, { scaling: number; change: number[] }> }>;
+}
+const golden: Golden = JSON.parse(fs.readFileSync(path.join('tests', 'fixtures', 'peft_roundtrip.json'), 'utf8'));
+
+/** scale · B·diag(E)·A in float64, [out, in]. */
+function lowRank({ A, B, E, rank, scale }: LoadedLayer): Float64Array {
+  const [out, fanIn] = [B.shape[0], A.shape[1]];
+  return Float64Array.from({ length: out * fanIn }, (_, at) => {
+    const [o, i] = [Math.floor(at / fanIn), at % fanIn];
+    let sum = 0;
+    for (let k = 0; k < rank; k++) sum += B.data[o * rank + k] * A.data[k * fanIn + i] * (E ? E.data[k] : 1);
+    return scale * sum;
+  });
+}
+
+/** The change of the layer's weight over `baseWeight`, with DoRA's renormalised rows where there are magnitudes. */
+function change(layer: LoadedLayer): Float64Array {
+  const low = lowRank(layer);
+  if (!layer.magnitude) return low;
+  const [out, fanIn] = PEFT_LAYERS[layer.name];
+  const base = baseWeight(out, fanIn);
+  const moved = low.map((value, i) => value + base[i]);
+  const norms = Array.from({ length: out }, (_, o) => Math.hypot(...moved.subarray(o * fanIn, (o + 1) * fanIn)));
+  const { data } = layer.magnitude;
+  return moved.map((value, i) => (value * data[Math.floor(i / fanIn)]) / norms[Math.floor(i / fanIn)] - base[i]);
+}
+
+for (const [name, adapter] of Object.entries(peftCases())) {
+  test(`${name}: PEFT computes what we mean, from the very bytes we write`, (t) => {
+    const folder = tempDir(t);
+    saveAdapter(folder, adapter);
+    const bytes = fs.readFileSync(path.join(folder, 'adapter_model.safetensors'));
+    const expected = golden.adapters[name];
+    assert.equal(createHash('sha256').update(bytes).digest('hex'), expected.sha256);
+    const { layers } = loadAdapter(folder);
+    assert.deepEqual(layers.map((layer) => layer.name).sort(), Object.keys(expected.layers).sort());
+    for (const layer of layers) {
+      const { scaling, change: reference } = expected.layers[layer.name];
+      // PEFT's `scaling` of AdaLoRA is α alone; the division by the rank follows in its forward pass
+      if (name !== 'adalora') assert.ok(Math.abs(layer.scale - scaling) < 1e-12, `${layer.scale} ≠ ${scaling}`);
+      const ours = change(layer);
+      for (let i = 0; i < ours.length; i++) assert.ok(Math.abs(ours[i] - reference[i]) < 4e-6, `${layer.name} ${i}`);
+    }
+  });
+
+  test(`${name}: comes back as it was saved`, (t) => {
+    const folder = tempDir(t);
+    saveAdapter(folder, adapter);
+    const { layers, config } = loadAdapter(folder);
+    for (const saved of adapter.layers) {
+      const loaded = layers.find((layer) => layer.name === saved.name)!;
+      for (const key of ['A', 'B', 'E', 'magnitude'] as const) assert.deepEqual(loaded[key], saved[key]);
+      assert.equal(loaded.alpha, saved.alpha ?? adapter.config.lora_alpha);
+      assert.equal(loaded.rank, saved.A.shape[0]);
+    }
+    assert.equal(config.base_model_name_or_path, 'tiny-llama');
+    const text = fs.readFileSync(path.join(folder, 'adapter_config.json'), 'utf8');
+    const keys = [...text.matchAll(/^ {2}"(\w+)":/gm)].map((match) => match[1]);
+    assert.deepEqual(keys, [...keys].sort());
+    saveAdapter(folder, adapter);
+    assert.equal(fs.readFileSync(path.join(folder, 'adapter_config.json'), 'utf8'), text);
+  });
+}
+
+test('the change from a shifted start is s·(BA − B₀A₀)', (t) => {
+  const random = new Random(3);
+  const make = (...shape: number[]) => ({ shape, data: random.normals(shape[0] * shape[1]) });
+  const layer = { name: 'l', A: make(2, 5), B: make(3, 2), alpha: 7 };
+  const start = { A: make(2, 5), B: make(3, 2) };
+  for (const rslora of [false, true]) {
+    const kind = rslora ? 'rslora' : 'lora';
+    const scale = peftScale(7, 2, kind);
+    const trained = lowRank({ ...layer, rank: 2, scale });
+    const initial = lowRank({ ...layer, ...start, rank: 2, scale });
+    const folder = path.join(tempDir(t), kind);
+    const plain = changeFromStart(layer, start, rslora);
+    saveAdapter(folder, { layers: [plain], config: { r: 4, lora_alpha: 1, use_rslora: rslora } });
+    const both = lowRank(loadAdapter(folder).layers[0]);
+    both.forEach((value, i) => {
+      assert.ok(Math.abs(value - (trained[i] - initial[i])) < 1e-6);
+    });
+    assert.deepEqual(lowRank(loadAdapter(folder).layers[0]).length, 15);
+  }
+  assert.throws(() => changeFromStart(layer, { ...start, A: make(3, 5) }, false), /other shapes/);
+});
+
+test('scales: α/r, α/√r and back', () => {
+  assert.equal(peftScale(16, 4, 'rslora'), 8);
+  assert.equal(peftScale(16, 4, 'lora'), 4);
+  assert.ok(Math.abs(peftScale(8, 3, 'adalora') - 8 / 3.00001) < 1e-15);
+  for (const kind of ['lora', 'rslora', 'adalora'] as const) {
+    assert.ok(Math.abs(peftScale(peftAlpha(1.7, 5, kind), 5, kind) - 1.7) < 1e-12);
+  }
+});
+
+const mat = (rows: number, columns: number) => ({ shape: [rows, columns], data: new Float32Array(rows * columns) });
+const small = (name = 'a.q', rank = 2) => ({ name, A: mat(rank, 3), B: mat(4, rank) });
+
+test('heads travel with the adapter as modules_to_save', (t) => {
+  const folder = tempDir(t);
+  const head = { shape: [2], data: Float32Array.of(1, -1) };
+  saveAdapter(folder, {
+    layers: [small()],
+    config: { r: 2, lora_alpha: 2 },
+    modules: new Map([
+      ['classifier.weight', mat(2, 4)],
+      ['classifier.bias', head],
+    ]),
+  });
+  const { modules, config } = loadAdapter(folder);
+  assert.deepEqual(modules.get('classifier.bias'), head);
+  assert.deepEqual(config.modules_to_save, ['classifier']);
+});
+
+test('a layer whose path ends another one gets an anchored pattern', (t) => {
+  const folder = tempDir(t);
+  saveAdapter(folder, { layers: [small('q', 1), small('block.q', 3)], config: { r: 2, lora_alpha: 2 } });
+  const { layers, config } = loadAdapter(folder);
+  assert.deepEqual(config.rank_pattern, { '^q': 1, 'block.q': 3 });
+  assert.deepEqual(Object.fromEntries(layers.map((layer) => [layer.name, layer.rank])), { q: 1, 'block.q': 3 });
+});
+
+const unsavable: [what: string, adapter: AdapterFolder, message: RegExp][] = [
+  ['no layer', { layers: [], config: { r: 2, lora_alpha: 2 } }, /no adapted layer/],
+  ['one name twice', { layers: [small(), small()], config: { r: 2, lora_alpha: 2 } }, /two tensors named a\.q/],
+  ['unequal ranks', { layers: [{ ...small(), B: mat(4, 3) }], config: { r: 2, lora_alpha: 2 } }, /do not fit together/],
+  ['rank 0', { layers: [small('a', 0)], config: { r: 2, lora_alpha: 2 } }, /do not fit together/],
+  ['missing magnitudes', { layers: [small()], config: { r: 2, lora_alpha: 2, use_dora: true } }, /0 of 1 layers have/],
+  [
+    'a missed layer',
+    { layers: [small()], config: { r: 2, lora_alpha: 2, target_modules: ['k'] } },
+    /does not name.*a\.q/,
+  ],
+  [
+    'AdaLoRA of unequal ranks',
+    { layers: [{ ...small(), E: mat(2, 1) }], config: { r: 3, lora_alpha: 2 } },
+    /one rank r and one alpha .*a\.q/,
+  ],
+];
+for (const [what, adapter, message] of unsavable) {
+  test(`refuses to save ${what}, and writes nothing`, (t) => {
+    const folder = path.join(tempDir(t), 'adapter');
+    assert.throws(
+      () => saveAdapter(folder, adapter),
+      (error) => error instanceof UserError && message.test(error.message),
+    );
+    assert.equal(fs.existsSync(folder), false);
+  });
+}
+
+const badConfig: [change: Record<string, unknown> | string, message: RegExp][] = [
+  ['{', /not JSON/],
+  ['[]', /not a JSON object/],
+  [{ peft_type: 'IA3' }, /peft_type must be LORA or ADALORA, not "IA3"/],
+  [{ peft_type: undefined }, /peft_type/],
+  [{ r: 0 }, /r must be a whole number/],
+  [{ r: '2' }, /r must be a whole number/],
+  [{ r: 3 }, /has rank 2, but adapter_config\.json gives it rank 3/],
+  [{ lora_alpha: null, alpha_pattern: { q: 'x' } }, /alpha_pattern of q must be a number/],
+  [{ rank_pattern: [] }, /rank_pattern must be an object/],
+  [{ rank_pattern: { '(a+)+b': 2 } }, /too complex/],
+  [{ rank_pattern: { 'a*a*a*a*a*b': 2 } }, /too complex/],
+  [{ rank_pattern: { '(': 2 } }, /not a regular expression/],
+  [{ use_dora: true }, /use_dora = true disagree/],
+  [{ use_qalora: true }, /use_qalora = true is not supported/],
+  [{ bias: 'all' }, /bias must be "none"/],
+  [{ peft_type: 'ADALORA', init_r: 2 }, /must have lora_A, lora_B and lora_E/],
+];
+for (const [bad, message] of badConfig) {
+  test(`refuses a config with ${JSON.stringify(bad)}`, (t) => {
+    const folder = tempDir(t);
+    saveAdapter(folder, { layers: [small()], config: { r: 2, lora_alpha: 2 } });
+    const file = path.join(folder, 'adapter_config.json');
+    const good = JSON.parse(fs.readFileSync(file, 'utf8'));
+    fs.writeFileSync(file, typeof bad === 'string' ? bad : JSON.stringify({ ...good, ...bad }));
+    assert.throws(
+      () => loadAdapter(folder),
+      (error) => error instanceof UserError && error.message.includes(folder) && message.test(error.message),
+    );
+  });
+}
+
+test('names missing files', (t) => {
+  const folder = tempDir(t);
+  assert.throws(() => loadAdapter(folder), /adapter_config\.json: no such file/);
+  fs.writeFileSync(path.join(folder, 'adapter_config.json'), '{"peft_type":"LORA"}');
+  assert.throws(() => loadAdapter(folder), /adapter_model\.safetensors: no such file/);
+});
+
+test('reads an adapter that PEFT 0.21.0 saved', (t) => {
+  const folder = path.join(dataDir() ?? '', '..', 'fixtures', 'peft_adapter_rank_pattern');
+  if (!fs.existsSync(folder)) return t.skip('peft_adapter_rank_pattern not found: set GORA_DATA');
+  const { layers } = loadAdapter(folder);
+  const ranks = Object.fromEntries(layers.map((layer) => [layer.name.replace('model.layers.', ''), layer.rank]));
+  assert.deepEqual(ranks, {
+    '0.self_attn.k_proj': 5,
+    '0.self_attn.o_proj': 7,
+    '0.self_attn.q_proj': 4,
+    '0.self_attn.v_proj': 13,
+    '1.self_attn.k_proj': 6,
+    '1.self_attn.o_proj': 8,
+    '1.self_attn.q_proj': 5,
+    '1.self_attn.v_proj': 14,
+  });
+  for (const layer of layers) assert.equal(layer.scale, 16 / Math.sqrt(layer.rank));
+  const again = tempDir(t);
+  saveAdapter(again, {
+    layers,
+    config: {
+      r: 8,
+      lora_alpha: 16,
+      use_rslora: true,
+      task_type: 'CAUSAL_LM',
+      target_modules: ['q_proj', 'o_proj', 'k_proj', 'v_proj'],
+    },
+  });
+  const parse = (root: string) => JSON.parse(fs.readFileSync(path.join(root, 'adapter_config.json'), 'utf8'));
+  const reference = parse(folder);
+  delete reference.rank_pattern['model.layers.1.self_attn.o_proj']; // equal to r, which needs no entry
+  assert.deepEqual(parse(again), reference);
+  const bytes = (root: string) => fs.readFileSync(path.join(root, 'adapter_model.safetensors'));
+  assert.deepEqual(bytes(again), bytes(folder));
+});
