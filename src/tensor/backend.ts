@@ -11,7 +11,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { messageOf, UserError } from '../errors';
-import { ensureBinding, NATIVE_PACKAGE, projectRoot } from './native';
+import { loadNative, projectRoot } from './native';
 
 /** Names that a person may ask for. */
 export const BACKEND_NAMES = ['native', 'wasm', 'cpu', 'webgpu'] as const;
@@ -109,17 +109,11 @@ async function start(wanted: BackendName | undefined): Promise<BackendInfo> {
 
 const STARTERS: Record<BackendName, (notes: string[]) => Promise<void>> = {
   async native(notes) {
-    process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
-    process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
-    supplyIsNullOrUndefined();
-    const binding = ensureBinding();
-    if (binding === 'missing') throw new Error('libtensorflow is not built in this checkout');
-    if (binding === 'relinked') notes.push('native: linked the TensorFlow kept in .native/ into the new node_modules');
-    require(NATIVE_PACKAGE);
+    if (loadNative() === 'relinked') notes.push('native: linked the TensorFlow kept in .native/ into node_modules');
   },
   async wasm() {
-    const wasm = require('@tensorflow/tfjs-backend-wasm') as typeof import('@tensorflow/tfjs-backend-wasm');
-    wasm.setWasmPaths(join(require.resolve('@tensorflow/tfjs-backend-wasm'), '..', '/'));
+    const { startWasm } = await import('./wasm/index');
+    await startWasm();
   },
   async cpu() {},
   async webgpu() {
@@ -131,12 +125,6 @@ const STARTERS: Record<BackendName, (notes: string[]) => Promise<void>> = {
     here('@tensorflow/tfjs-backend-webgpu');
   },
 };
-
-/** tfjs-node 4.22 calls `util.isNullOrUndefined`, which Node 23 removed. */
-function supplyIsNullOrUndefined(): void {
-  const util = require('node:util') as { isNullOrUndefined?: (value: unknown) => boolean };
-  util.isNullOrUndefined ??= (value) => value === null || value === undefined;
-}
 
 /** backend-cpu advertises tfjs-node at its first tensor; small tensors land there whatever backend runs. */
 function silenceBanner(): void {
