@@ -118,6 +118,11 @@ export const axis: Layout = {
   automargin: true,
 };
 
+/** An axis in the house look with a title (`<br>` breaks it). */
+export function titledAxis(title: string, more: Layout = {}): Layout {
+  return { ...axis, title: { text: title, font: { size: 13 }, standoff: 8 }, ...more };
+}
+
 /** `title` on top, left-aligned (a question the chart answers), with an optional smaller line under it. */
 export function baseLayout(title: string, subtitle: string, width = 760, height = 460): Layout {
   return {
@@ -133,7 +138,7 @@ export function baseLayout(title: string, subtitle: string, width = 760, height 
       y: 1,
       yref: 'container',
       yanchor: 'top',
-      pad: { l: 16, t: 14 },
+      pad: { l: 16, t: 24 },
     },
     paper_bgcolor: '#FFFFFF',
     plot_bgcolor: '#FFFFFF',

@@ -4,7 +4,7 @@ import type { RunRecord } from '../../experiments/record';
 import type { Figure, Layout, Trace } from '../figure';
 import { deviceText, type Group, groupRecords, groupsOfOneTask, metricValues, seedsText, titleOf } from '../group';
 import { type Summary, summarise } from '../stats';
-import { axis, baseLayout, methodStyle } from '../style';
+import { axis, baseLayout, methodStyle, titledAxis } from '../style';
 
 export interface MetricOptions {
   name?: string;
@@ -33,8 +33,10 @@ export function digitsFor(values: readonly number[]): number {
   return largest >= 1000 ? 0 : largest >= 100 ? 1 : largest >= 10 ? 2 : largest >= 1 ? 3 : 4;
 }
 
+const labelLength = (rows: readonly Row[]) => Math.max(...rows.map((row) => row.label(summarise(row.values)).length));
+
 /** Range of the value axis with room for the label at the far end. */
-function rangeOf(rows: readonly Row[], bars: boolean): [number, number] {
+function rangeOf(rows: readonly Row[], bars: boolean, plotWidth: number): [number, number] {
   const ends = rows.flatMap(({ values }) => {
     const { low, high } = summarise(values);
     // an interval wider than five times the spread of the seeds (two seeds) is cut rather than flattening the chart
@@ -47,7 +49,8 @@ function rangeOf(rows: readonly Row[], bars: boolean): [number, number] {
   });
   const [low, high] = [bars ? Math.min(0, ...ends) : Math.min(...ends), Math.max(...ends)];
   const span = high - low || Math.abs(high) || 1;
-  return [bars && low === 0 ? 0 : low - span * 0.08, high + span * (bars ? 0.3 : 0.08)];
+  const share = bars ? Math.min(0.6, (7.8 * labelLength(rows)) / plotWidth) : 0;
+  return [bars && low === 0 ? 0 : low - span * 0.08, high + span * (0.06 + share / (1 - share))];
 }
 
 function panel(rows: readonly Row[], bars: boolean, axisId: string): Trace[] {
@@ -88,11 +91,11 @@ function panel(rows: readonly Row[], bars: boolean, axisId: string): Trace[] {
 }
 
 /** Labels of bars stand in one column at the right end, clear of the intervals. */
-function barLabels(rows: readonly Row[]) {
+function barLabels(rows: readonly Row[], axisId: string) {
   return rows.map(({ method, values, label }) => ({
     text: label(summarise(values)),
     x: 1,
-    xref: 'paper',
+    xref: `${axisId} domain`,
     xanchor: 'right',
     y: titleOf(method),
     yref: 'y',
@@ -129,7 +132,9 @@ export function metricBars(records: readonly RunRecord[], options: MetricOptions
   const gap = 0.06;
   const share = (1 - gap * (tasks.length - 1)) / tasks.length;
   const { higherIsBetter, title } = groups[0].records[0].primary;
+  const width = Math.max(760, 200 + 230 * tasks.length);
   const data: Trace[] = [];
+  const annotations: Layout[] = [];
   const axes: Layout = {};
   tasks.forEach((task, i) => {
     const rows = groups
@@ -142,13 +147,12 @@ export function metricBars(records: readonly RunRecord[], options: MetricOptions
     const own = options.axisTitle ?? (metric === 'primary' ? first.title : metric);
     const id = i === 0 ? '' : String(i + 1);
     data.push(...panel(rows, bars, `x${id}`));
-    axes[`xaxis${id}`] = {
-      ...axis,
+    if (bars) annotations.push(...barLabels(rows, `x${id}`));
+    axes[`xaxis${id}`] = titledAxis(tasks.length > 1 ? `${task}<br>${own}` : own, {
       domain: [i * (share + gap), i * (share + gap) + share],
-      range: rangeOf(rows, bars),
-      nticks: tasks.length > 2 ? 4 : 7,
-      title: { text: tasks.length > 1 ? `${task}<br>${own}` : own },
-    };
+      range: rangeOf(rows, bars, (width - 170) * share),
+      nticks: tasks.length > 2 ? 5 : 7,
+    });
   });
   const subtitle = [
     tasks.length === 1 ? tasks[0] : '',
@@ -163,14 +167,14 @@ export function metricBars(records: readonly RunRecord[], options: MetricOptions
         ? `Which method reaches the best ${title.toLowerCase()}?`
         : 'Which method does best?'),
     subtitle.join(' · '),
-    Math.max(760, 200 + 210 * tasks.length),
+    width,
     height,
   );
   return {
     name: options.name ?? `${metric}-${tasks.join('-')}`,
     caption: `${options.axisTitle ?? (metric === 'primary' ? title : metric)} after training. ${subtitle.join('; ')}.`,
     data,
-    layout: { ...layout, ...axes, barmode: 'overlay', yaxis: methodAxis(methods) },
+    layout: { ...layout, ...axes, annotations, barmode: 'overlay', yaxis: methodAxis(methods) },
   };
 }
 
@@ -217,8 +221,8 @@ export function timeBars(
         150 + 40 * rows.length,
       ),
       barmode: 'overlay',
-      annotations: barLabels(rows),
-      xaxis: { ...axis, range: rangeOf(rows, true), title: { text: 'milliseconds a step' } },
+      annotations: barLabels(rows, 'x'),
+      xaxis: titledAxis('milliseconds a step', { range: rangeOf(rows, true, 600) }),
       yaxis: methodAxis(rows.map((row) => row.method)),
     },
   };

@@ -3,8 +3,8 @@ import { UserError } from '../../errors';
 import type { RunRecord } from '../../experiments/record';
 import type { Figure, Trace } from '../figure';
 import { type Group, groupsOfOneTask, seedsText, titleOf } from '../group';
-import { mean, summarise } from '../stats';
-import { axis, baseLayout, methodStyle, withAlpha } from '../style';
+import { summarise } from '../stats';
+import { baseLayout, methodStyle, titledAxis, withAlpha } from '../style';
 
 export interface CurveOptions {
   name?: string;
@@ -64,13 +64,13 @@ export function spread(positions: readonly number[], gap: number, max: number): 
   return placed;
 }
 
-function tracesOf(curve: Curve, banded: boolean): Trace[] {
+function tracesOf(curve: Curve, bandAlpha: number): Trace[] {
   const { title, color, dash, symbol } = methodStyle(curve.method);
   const band: Trace = {
     x: [...curve.steps, ...[...curve.steps].reverse()],
     y: [...curve.high, ...[...curve.low].reverse()],
     fill: 'toself',
-    fillcolor: withAlpha(color, 0.15),
+    fillcolor: withAlpha(color, bandAlpha),
     line: { width: 0 },
     mode: 'lines',
     hoverinfo: 'skip',
@@ -84,7 +84,7 @@ function tracesOf(curve: Curve, banded: boolean): Trace[] {
     line: { color, dash, width: 2 },
     marker: { color, symbol, size: 7, maxdisplayed: 9 },
   };
-  return banded ? [band, line] : [line];
+  return bandAlpha > 0 ? [band, line] : [line];
 }
 
 /**
@@ -114,7 +114,9 @@ export function lossCurves(records: readonly RunRecord[], options: CurveOptions 
 
   // Means decide the range: with two seeds the interval can be many times the effect.
   const scale = (value: number) => (logScale ? Math.log10(value) : value);
-  const means = curves.flatMap((curve) => curve.mean).filter((value) => !logScale || value > 0);
+  const means = curves.flatMap((curve) => curve.mean);
+  if (logScale && Math.min(...means) <= 0)
+    throw new UserError(`losses on ${task} reach 0 or below: no logarithmic scale`);
   const [low, high] = [scale(Math.min(...means)), scale(Math.max(...means))];
   const pad = (high - low || Math.abs(high) || 1) * 0.06;
   const range = [low - pad, high + pad];
@@ -122,7 +124,7 @@ export function lossCurves(records: readonly RunRecord[], options: CurveOptions 
   const margin = { l: 70, r: 44 + 8 * Math.max(...names.map((name) => name.length)), t: 74, b: 58 };
   const height = (layout.height as number) - margin.t - margin.b;
   const pixel = (value: number) => ((range[1] - scale(value)) / (range[1] - range[0])) * height;
-  const ends = curves.map((curve) => mean(curve.mean.slice(-1)));
+  const ends = curves.map((curve) => curve.mean.at(-1)!);
   const places = spread(ends.map(pixel), 17, height);
   const annotations = curves.map((curve, i) => ({
     text: names[i],
@@ -139,18 +141,19 @@ export function lossCurves(records: readonly RunRecord[], options: CurveOptions 
     arrowcolor: methodStyle(curve.method).color,
     font: { color: methodStyle(curve.method).color, size: 13 },
   }));
+  const alpha = groups.length > 4 ? 0.08 : 0.16; // many bands must not hide the lines
   const lastStep = Math.max(...curves.map((curve) => curve.steps.at(-1)!));
   const firstStep = Math.min(...curves.map((curve) => curve.steps[0]));
   return {
     name: options.name ?? `loss-${task}`,
-    caption: `Training loss on ${task}: ${subtitle.slice(0).join('; ')}.`,
-    data: curves.flatMap((curve, i) => tracesOf(curve, groups[i].records.length > 1)),
+    caption: `Training loss on ${task}: ${subtitle.join('; ')}.`,
+    data: curves.flatMap((curve, i) => tracesOf(curve, groups[i].records.length > 1 ? alpha : 0)),
     layout: {
       ...layout,
       margin,
       annotations,
-      xaxis: { ...axis, automargin: false, title: { text: 'training step' }, range: [firstStep, lastStep] },
-      yaxis: { ...axis, automargin: false, title: { text: 'training loss' }, range, type: logScale ? 'log' : 'linear' },
+      xaxis: titledAxis('training step', { automargin: false, range: [firstStep, lastStep] }),
+      yaxis: titledAxis('training loss', { automargin: false, range, type: logScale ? 'log' : 'linear' }),
     },
   };
 }

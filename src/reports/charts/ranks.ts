@@ -4,7 +4,7 @@ import type { RunRecord } from '../../experiments/record';
 import type { Figure, Trace } from '../figure';
 import { completed, type Group, groupsOfOneTask, seedsText, titleOf } from '../group';
 import { mean, summarise } from '../stats';
-import { axis, baseLayout, faint, methodStyle } from '../style';
+import { baseLayout, faint, methodStyle, titledAxis } from '../style';
 import { layerPlaces } from './layers';
 
 export interface RankOptions {
@@ -38,6 +38,33 @@ const blues = [
   [1, '#0B3C68'],
 ];
 
+const bare = { type: 'category', showgrid: false, showline: false, ticks: '' };
+
+/** The values in their cells: white on the dark quarter of the scale, ink elsewhere. */
+function cellTexts(columns: readonly string[], labels: readonly string[], z: readonly (number | null)[][]): Trace[] {
+  const all = z.flat().filter((value): value is number => value !== null);
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const cells = z.flatMap((row, i) =>
+    row.flatMap((value, j) =>
+      value === null ? [] : [{ x: columns[j], y: labels[i], value, dark: value - low > 0.75 * (high - low) }],
+    ),
+  );
+  return [false, true].flatMap((dark): Trace[] => {
+    const mine = cells.filter((cell) => cell.dark === dark);
+    if (mine.length === 0) return [];
+    return [
+      {
+        mode: 'text',
+        x: mine.map((cell) => cell.x),
+        y: mine.map((cell) => cell.y),
+        text: mine.map((cell) => short(cell.value)),
+        textfont: { color: dark ? '#FFFFFF' : '#111111', size: 12 },
+        hoverinfo: 'skip',
+      },
+    ];
+  });
+}
+
 /**
  * Blocks × matrices with the value written in each cell; several seeds are averaged.
  * @throws UserError when the records are of several tasks or methods, or have no ranks.
@@ -63,12 +90,12 @@ export function rankHeatmap(records: RunRecord | readonly RunRecord[], options: 
   }
   const labels = [...rows.keys()];
   const z = labels.map((row) => columns.map((column) => rows.get(row)!.get(column) ?? null));
-  const text = z.map((row) => row.map((value) => (value === null ? '' : short(value))));
   const noun = kind === 'ranks' ? 'rank' : 'importance';
   const many = group.records.length > 1;
   const subtitle = `${group.task}, ${titleOf(group.method)}, ${many ? 'mean of ' : ''}${seedsText([group])}`;
+  const cell = Math.max(74, ...columns.map((column) => 14 + 8 * column.length));
   const height = 150 + Math.max(labels.length * 28, 90);
-  const width = Math.max(440, Math.min(1200, 190 + columns.length * 74));
+  const width = Math.max(440, Math.min(1400, 190 + columns.length * cell));
   return {
     name: options.name ?? `${kind}-${group.task}-${group.method}`,
     caption: `${kind === 'ranks' ? 'Rank' : 'Importance'} of every adapted matrix (rows: blocks). ${subtitle}.`,
@@ -78,33 +105,21 @@ export function rankHeatmap(records: RunRecord | readonly RunRecord[], options: 
         x: columns,
         y: labels,
         z,
-        text,
-        texttemplate: '%{text}',
-        hovertemplate: `block %{y}, %{x}: ${noun} %{text}<extra></extra>`,
+        hovertemplate: `block %{y}, %{x}: ${noun} %{z}<extra></extra>`,
         colorscale: blues,
         xgap: 2,
         ygap: 2,
         colorbar: {
-          title: { text: noun, side: 'right' },
-          thickness: 12,
-          outlinewidth: 0,
-          ticks: 'outside',
-          ticklen: 3,
+          title: { text: noun, side: 'right', font: { size: 13 } },
+          ...{ thickness: 12, outlinewidth: 0, ticks: 'outside', ticklen: 3 },
         },
       },
+      ...cellTexts(columns, labels, z),
     ],
     layout: {
       ...baseLayout(options.title ?? `Where does ${titleOf(group.method)} put its ${noun}?`, subtitle, width, height),
-      xaxis: { ...axis, type: 'category', showgrid: false, showline: false, ticks: '', title: { text: 'matrix' } },
-      yaxis: {
-        ...axis,
-        type: 'category',
-        autorange: 'reversed',
-        showgrid: false,
-        showline: false,
-        ticks: '',
-        title: { text: 'block' },
-      },
+      xaxis: titledAxis('matrix', bare),
+      yaxis: titledAxis('block', { ...bare, autorange: 'reversed' }),
     },
   };
 }
@@ -169,8 +184,8 @@ export function rankBars(records: readonly RunRecord[], options: RankOptions = {
       margin: { l: 64, r: 24, t: groups.length > 1 ? 104 : 74, b: 56 },
       bargap: 0.25,
       bargroupgap: 0.08,
-      xaxis: { ...axis, type: 'category', showgrid: false, title: { text: 'matrix' } },
-      yaxis: { ...axis, rangemode: 'tozero', title: { text: `mean ${noun}` } },
+      xaxis: titledAxis('matrix', { type: 'category', showgrid: false }),
+      yaxis: titledAxis(`mean ${noun}`, { rangemode: 'tozero' }),
     },
   };
 }
