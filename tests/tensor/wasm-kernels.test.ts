@@ -237,7 +237,7 @@ function relativeError(actual: Float64Array, expected: Float64Array): number {
   return difference / size;
 }
 
-before(startWasm);
+before(() => startWasm());
 
 for (const [name, item] of Object.entries(cases)) {
   test(`${name}: as on the cpu backend`, async () => {
