@@ -3,7 +3,9 @@ export { type MetricOptions, metricBars, timeBars } from './charts/bars';
 export { type CurveOptions, lossCurves, smooth } from './charts/curves';
 export { layerPlaces } from './charts/layers';
 export { type RankOptions, rankBars, rankHeatmap } from './charts/ranks';
+export { type ExportOptions, escapeLatex, exportTable, type TableFormat, tableFormats } from './export';
 export { type Figure, figureSize, type Layout, type Trace } from './figure';
+export type { MetricColumn } from './measures';
 export {
   closeRenderer,
   type FigureFormat,
@@ -15,3 +17,13 @@ export {
 } from './render';
 export * from './stats';
 export { baseLayout, type MethodStyle, methodStyle, sortMethods, styledMethods, withAlpha } from './style';
+export {
+  type Cell,
+  type Column,
+  type MethodTableOptions,
+  meanSdText,
+  methodTable,
+  missing,
+  type Table,
+} from './table';
+export { displayWidth, pad } from './text';
