@@ -33,5 +33,7 @@ export interface Task<O = unknown> {
   readonly primary: { readonly metric: string; readonly title: string; readonly higherIsBetter: boolean };
   /** Training options that suit the task; a run's own settings win. */
   readonly training: Readonly<Record<string, unknown>>;
+  /** Peak learning rates chosen on validation data, by method; they win over `training`. */
+  readonly learningRates?: Readonly<Record<string, number>>;
   load(options: O, context: TaskContext): Promise<LoadedTask>;
 }

@@ -25,17 +25,21 @@ export function lossAndGradients(
 ): { loss: Scalar; gradients: Record<string, Tensor> } {
   return tf.tidy(() => {
     let loss: Scalar | null = null;
-    const values = parameters.map((parameter) => parameter.value);
-    const { grads } = tf.variableGrads(() => {
-      const task = model.loss(adapters.net, batch);
-      loss = tf.keep(tf.clone(task));
-      return adapters.penalty ? tf.add(task, adapters.penalty()) : task;
-    }, values);
+    // the engine's own entry: `tf.variableGrads` refuses variables that are not marked trainable
+    const { grads } = tf.engine().gradients(
+      () => {
+        const task = model.loss(adapters.net, batch);
+        loss = tf.keep(tf.clone(task));
+        return adapters.penalty ? tf.add(task, adapters.penalty()) : task;
+      },
+      parameters.map((parameter) => parameter.value),
+      undefined,
+      true,
+    );
     const gradients: Record<string, Tensor> = {};
-    for (const { name, value } of parameters) {
-      const gradient = grads[value.name];
-      if (gradient) gradients[name] = gradient;
-    }
+    parameters.forEach(({ name }, i) => {
+      if (grads[i]) gradients[name] = grads[i];
+    });
     return { loss: loss as unknown as Scalar, gradients };
   });
 }

@@ -1,0 +1,77 @@
+/** The `gora` command: finds the sub-command, runs it, and turns errors into one line and an exit code. */
+import { messageOf, UserError } from './errors';
+
+type Command = (args: string[]) => Promise<number>;
+
+interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+// commands are loaded when called, so that help needs no TensorFlow
+const commands: Record<string, Entry> = {
+  quickstart: {
+    summary: 'four methods on the kit’s own task, with table and charts',
+    load: async () => (await import('./commands/quickstart')).quickstartCommand,
+  },
+  run: {
+    summary: 'one method on one task: --task T --method M --seed N [--set key=value …]',
+    load: async () => (await import('./commands/run')).runCommand,
+  },
+  list: {
+    summary: 'tasks, methods, models, or the options of one: list methods [NAME]',
+    load: async () => (await import('./commands/list')).listCommand,
+  },
+  reproduce: {
+    summary: 'a whole comparison with tuning and seeds; resumes: reproduce NAME [--quick]',
+    load: async () => (await import('./commands/reproduce')).reproduceCommand,
+  },
+  notebook: {
+    summary: 'run a notebook without Jupyter: notebook run FILE',
+    load: async () => (await import('./notebook/command')).runNotebookCommand,
+  },
+  start: {
+    summary: 'open Jupyter on notebooks/ with the TypeScript kernel',
+    load: async () => (await import('./notebook/jupyter')).startJupyter,
+  },
+  doctor: {
+    summary: 'what runs here, how fast, and what would make it better [--json]',
+    load: async () => (await import('./setup')).runDoctor,
+  },
+  setup: {
+    summary: 'native TensorFlow and Jupyter for this project',
+    load: async () => (await import('./setup')).runSetup,
+  },
+};
+
+function help(): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return `gora: a laboratory for low-rank adaptation\n\nUsage: npm run gora -- COMMAND [options]\n\n${lines.join('\n')}\n`;
+}
+
+/** Runs the command line and returns the exit code: 0 done, 1 a mistake to mend, 130 interrupted. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(help());
+    return name === undefined ? 1 : 0;
+  }
+  try {
+    if (!Object.hasOwn(commands, name)) {
+      throw new UserError(`unknown command "${name}". Commands: ${Object.keys(commands).join(', ')}`);
+    }
+    const command = await commands[name].load();
+    return await command(rest);
+  } catch (error) {
+    const known = error instanceof UserError || (error instanceof Error && error.name === 'RunFailed');
+    process.stderr.write(`gora: ${known || !(error instanceof Error) ? messageOf(error) : error.stack}\n`);
+    return 1;
+  }
+}
+
+if (require.main === module) {
+  main(process.argv.slice(2)).then((code) => {
+    process.exitCode = code;
+  });
+}

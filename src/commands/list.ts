@@ -1,0 +1,45 @@
+/** `gora list`: what exists, and the options of each. */
+import { allTasks, findTask } from '../data/tasks';
+import { UserError } from '../errors';
+import { describeOptions } from '../experiments/options';
+import { allMethods, findMethod } from '../methods/registry';
+import { modelCards } from '../models/load';
+import { trainingSchema } from '../training/options';
+import { parse } from './args';
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
+  return rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i])).join('  ')}`.trimEnd()).join('\n');
+}
+
+const optionRows = (schema: Parameters<typeof describeOptions>[0]) =>
+  describeOptions(schema).map(({ key, value, text }) => [key, value, text]);
+
+const listings: Record<string, (name?: string) => string> = {
+  tasks: (name) => {
+    if (name === undefined) return columns(allTasks().map((t) => [t.name, t.title, `models: ${t.models.join(', ')}`]));
+    const task = findTask(name);
+    return `${task.name}: ${task.title}\noptions:\n${columns(optionRows(task.options))}\ntraining:\n${columns(optionRows(trainingSchema))}`;
+  },
+  methods: (name) => {
+    if (name === undefined) {
+      return columns(
+        allMethods().map((m) => [m.name, m.title, m.reference, `needs: ${m.needs.join(', ') || 'nothing'}`]),
+      );
+    }
+    const method = findMethod(name);
+    const rows = optionRows(method.options);
+    return `${method.name}: ${method.title} (${method.reference})\noptions:\n${rows.length ? columns(rows) : '  none'}`;
+  },
+  models: () => columns(modelCards.map((m) => [m.name, m.title, m.licence, m.file])),
+};
+
+export async function listCommand(args: string[]): Promise<number> {
+  const { positionals } = parse(args, {}, 2);
+  const [what, name] = positionals;
+  if (what === undefined || !Object.hasOwn(listings, what)) {
+    throw new UserError(`list what? One of: ${Object.keys(listings).join(', ')}`);
+  }
+  process.stdout.write(`${listings[what](name)}\n`);
+  return 0;
+}

@@ -1,0 +1,25 @@
+/** All tasks by name. Adding a task is adding its file and one line here. */
+import { UserError } from '../../errors';
+import type { Task } from '../task';
+import { fsdd } from './fsdd';
+import { shakespeare } from './shakespeare';
+
+const registry = new Map<string, Task>();
+
+/** @throws UserError when the name is taken. */
+export function registerTask(task: Task<never>): void {
+  if (registry.has(task.name)) throw new UserError(`a task named "${task.name}" is registered already`);
+  registry.set(task.name, task as unknown as Task);
+}
+
+for (const task of [shakespeare, fsdd]) registerTask(task as unknown as Task<never>);
+
+/** @throws UserError that lists the known names. */
+export function findTask(name: string): Task {
+  const found = registry.get(name);
+  if (!found) throw new UserError(`unknown task "${name}". Tasks: ${[...registry.keys()].join(', ')}`);
+  return found;
+}
+
+/** In order of registration. */
+export const allTasks = (): Task[] => [...registry.values()];

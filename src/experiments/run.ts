@@ -1,0 +1,178 @@
+/** One run, from spec to record: load, measure, attach, train, evaluate. */
+import type { LoadedTask } from '../data/task';
+import { findTask } from '../data/tasks';
+import { messageOf } from '../errors';
+import type { Adapters } from '../methods/method';
+import { findMethod } from '../methods/registry';
+import { selectTargets } from '../methods/targets';
+import { countParams, disposeModel } from '../models/params';
+import { startBackend } from '../tensor/backend';
+import { Random } from '../tensor/random';
+import { type TrainingOptions, trainingSchema } from '../training/options';
+import { trainableOf } from '../training/step';
+import { type Progress, train } from '../training/train';
+import { environmentOf } from './environment';
+import { gatherEvidence } from './evidence';
+import { Meter } from './meter';
+import type { Evaluation, RunRecord, RunSpec } from './record';
+import { type RunRequest, recordId, resolveSpec } from './spec';
+
+export interface RunContext {
+  readonly dataDir: string;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Stops the run after the current step; its record says `cancelled`. */
+  readonly signal?: AbortSignal;
+  /** Called with the trained model before it is freed, e.g. to save the adapter. */
+  readonly onTrained?: (task: LoadedTask, adapters: Adapters) => Promise<void>;
+}
+
+/** A run that failed after it started: the record was made and says why. */
+export class RunFailed extends Error {
+  constructor(
+    readonly record: RunRecord,
+    override readonly cause: unknown,
+  ) {
+    super(messageOf(cause));
+    this.name = 'RunFailed';
+  }
+}
+
+/**
+ * Runs a request and returns its record.
+ * @throws UserError before anything ran when the request is wrong; RunFailed with the record afterwards.
+ */
+export async function runExperiment(request: RunRequest, context: RunContext): Promise<RunRecord> {
+  const spec = resolveSpec(request);
+  const backend = await startBackend();
+  const meter = new Meter();
+  const record = emptyRecord(spec, environmentOf(backend));
+  let task: LoadedTask | null = null;
+  try {
+    const random = new Random(spec.seed);
+    task = await meter.time('load', () =>
+      findTask(spec.task).load(spec.taskOptions, {
+        dataDir: context.dataDir,
+        model: spec.model,
+        random: random.fork('task'),
+      }),
+    );
+    await runLoaded(record, request, task, random, context, meter);
+  } catch (error) {
+    record.status = 'failed';
+    record.error = messageOf(error);
+    throw new RunFailed(finish(record, meter), error);
+  } finally {
+    if (task) disposeModel(task.model);
+  }
+  return finish(record, meter);
+}
+
+async function runLoaded(
+  record: RunRecord,
+  request: RunRequest,
+  task: LoadedTask,
+  random: Random,
+  context: RunContext,
+  meter: Meter,
+): Promise<void> {
+  const { spec } = record;
+  const method = findMethod(spec.method);
+  const training = trainingSchema.parse(spec.training) as TrainingOptions;
+  const targets = selectTargets(task.model, training.targets);
+  const parameters = countParams(task.model);
+  const evidence = await meter.time('gradients', async () =>
+    gatherEvidence({
+      method,
+      methodOptions: spec.methodOptions,
+      batchesAreExplicit: request.set?.gradientBatches !== undefined,
+      task,
+      targets,
+      training,
+      random,
+    }),
+  );
+  const adapters = await meter.time('attach', async () =>
+    method.attach(task.model, targets, evidence, spec.methodOptions, random.fork('method')),
+  );
+  const evaluate = (step: number, split: 'validation' | 'test') =>
+    meter.time('evaluate', async () => {
+      const metrics = await task.evaluate(adapters.net, task[split]);
+      const entry: Evaluation = { step, split, metrics };
+      record.evaluations.push(entry);
+      return metrics;
+    });
+  try {
+    const trainable = trainableOf(task.model, adapters);
+    const size = (list: typeof trainable) => list.reduce((sum, { value }) => sum + value.size, 0);
+    record.model = {
+      parameters,
+      trainable: size(trainable),
+      adapter: size(trainable.filter(({ group }) => group !== 'head')),
+      layers: targets.length,
+    };
+    record.ranks = adapters.ranks && Object.fromEntries(adapters.ranks);
+    record.importances = adapters.importances && Object.fromEntries(adapters.importances);
+    record.notes = { ...task.notes, ...adapters.notes };
+    await evaluate(0, 'validation');
+    const result = await meter.time('train', () =>
+      train({
+        model: task.model,
+        adapters,
+        data: task.train,
+        options: training,
+        random,
+        onProgress: (progress) => {
+          meter.sample();
+          context.onProgress?.(progress);
+        },
+        onEvaluate: async (step) => void (step < training.steps && (await evaluate(step, 'validation'))),
+        signal: context.signal,
+      }),
+    );
+    const { step, loss, lr } = result.curve;
+    record.curve = { step, loss, lr };
+    meter.steps(result.stepTimes);
+    if (adapters.ranks) record.ranks = Object.fromEntries(adapters.ranks); // AdaLoRA's change while training
+    if (result.cancelled) {
+      record.status = 'cancelled';
+      return;
+    }
+    await evaluate(training.steps, 'validation');
+    record.metrics = await evaluate(training.steps, 'test');
+    await context.onTrained?.(task, adapters);
+    record.status = 'completed';
+  } finally {
+    adapters.dispose();
+  }
+}
+
+function emptyRecord(spec: RunSpec, environment: RunRecord['environment']): RunRecord {
+  const { primary } = findTask(spec.task);
+  return {
+    format: 1,
+    id: recordId(spec),
+    status: 'failed',
+    error: null,
+    spec,
+    startedAt: new Date().toISOString(),
+    finishedAt: '',
+    environment,
+    model: { parameters: 0, trainable: 0, adapter: 0, layers: 0 },
+    primary,
+    curve: { step: [], loss: [], lr: [] },
+    evaluations: [],
+    metrics: {},
+    ranks: null,
+    importances: null,
+    notes: {},
+    timings: {},
+    memory: {},
+  };
+}
+
+function finish(record: RunRecord, meter: Meter): RunRecord {
+  record.finishedAt = new Date().toISOString();
+  record.timings = meter.timings();
+  record.memory = meter.memory();
+  return record;
+}

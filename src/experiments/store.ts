@@ -1,0 +1,58 @@
+/** Records on disk: one JSON file a run, written atomically. */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf, UserError } from '../errors';
+import { writeFileAtomic } from '../formats/atomic';
+import { type RunRecord, recordSchema } from './record';
+
+/** Makes the folder. @throws UserError when it cannot be made or written. */
+export function prepareFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch (error) {
+    throw new UserError(`cannot make the folder ${dir}: ${messageOf(error)}. Choose another with --out DIR`);
+  }
+}
+
+/**
+ * Writes a record as `<dir>/<id>.json` and returns the path. A cancelled or failed record never replaces a
+ * completed one: it goes beside it as `<id>.<status>.json`.
+ */
+export function writeRecord(dir: string, record: RunRecord): string {
+  prepareFolder(dir);
+  const keep = record.status !== 'completed' && findRecord(dir, record.id) !== null;
+  const path = join(dir, keep ? `${record.id}.${record.status}.json` : `${record.id}.json`);
+  writeFileAtomic(path, `${JSON.stringify(record, null, 1)}\n`);
+  return path;
+}
+
+/** @throws UserError naming the file and the field when it is not a record. */
+export function readRecord(path: string): RunRecord {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UserError(`cannot read the record ${path}: ${messageOf(error)}`);
+  }
+  const result = recordSchema.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new UserError(`${path} is not a run record: field "${issue.path.join('.')}": ${issue.message}`);
+}
+
+/** All records of a folder and its subfolders, by id. A missing folder holds none. */
+export function readRecords(dir: string): RunRecord[] {
+  if (!existsSync(dir)) return [];
+  const files = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((f) =>
+    /-s\d+-[0-9a-f]{8}\.json$/.test(f),
+  );
+  return files.sort().map((file) => readRecord(join(dir, file)));
+}
+
+/** The completed record of that id in the folder, if it is there. */
+export function findRecord(dir: string, id: string): RunRecord | null {
+  const path = join(dir, `${id}.json`);
+  if (!existsSync(path)) return null;
+  const record = readRecord(path);
+  return record.status === 'completed' ? record : null;
+}
