@@ -13,28 +13,15 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
-  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { bindingPath, quietPath } from '../tensor/native';
+import { bindingPath } from '../tensor/native';
 import { lastComplaint, probe, run } from './run';
 import type { Wheel } from './wheel';
 
 /** N-API version of the one binding; every Node ≥ 12.22 has it. */
 const NAPI_VERSION = '8';
-
-/**
- * TensorFlow ≥ 2.17 logs two lines to stderr while it is being loaded, before it has read TF_CPP_MIN_LOG_LEVEL.
- * This addon has it read the variable first. The symbol is weak: a TensorFlow without it just logs.
- */
-const QUIET = `#include <string_view>
-namespace tsl { __attribute__((weak)) void UpdateLogVerbosityIfDefined(std::string_view); }
-extern "C" __attribute__((visibility("default"))) void* napi_register_module_v1(void*, void* exports) {
-  if (&tsl::UpdateLogVerbosityIfDefined) tsl::UpdateLogVerbosityIfDefined("TF_CPP_MIN_LOG_LEVEL");
-  return exports;
-}
-`;
 
 /** How to start node-gyp: the one that npm ships, else through npx. */
 export function nodeGyp(): string[] {
@@ -92,7 +79,6 @@ export async function buildBinding(wheel: Wheel, pkg: string, say: (line: string
     const libraries = join(wheel.folder, 'deps', 'lib');
     rmSync(libraries, { recursive: true, force: true });
     symlinkSync(join('..', 'site', 'tensorflow'), libraries);
-    await buildQuiet(work, wheel);
     const target = bindingPath(wheel.folder);
     mkdirSync(dirname(target), { recursive: true });
     copyFileSync(built, `${target}.partial`);
@@ -102,20 +88,4 @@ export async function buildBinding(wheel: Wheel, pkg: string, say: (line: string
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-/** Compiles the addon that keeps TensorFlow quiet; without it everything works, with two more lines on stderr. */
-async function buildQuiet(work: string, wheel: Wheel): Promise<void> {
-  const source = join(work, 'quiet.cc');
-  writeFileSync(source, QUIET);
-  const target = quietPath(wheel.folder);
-  mkdirSync(dirname(target), { recursive: true });
-  const libraries = [
-    '-L',
-    join(wheel.folder, 'deps', 'lib'),
-    '-ltensorflow_framework',
-    '-Wl,-rpath,$ORIGIN/../deps/lib',
-  ];
-  const flags = ['-std=c++17', '-O1', '-shared', '-fPIC', '-Wl,--no-as-needed'];
-  await run(process.env.CXX ?? 'g++', [...flags, '-o', target, source, ...libraries], { limitMs: 60_000 });
 }

@@ -34,15 +34,18 @@ export function onPath(name: string): string | null {
   return null;
 }
 
-/** A Chromium-family browser for rendering charts. */
+/** A Chromium-family browser for rendering charts: `CHROME_PATH`, else one on the PATH. */
 export function browser(): string | null {
+  if (process.env.CHROME_PATH) return process.env.CHROME_PATH;
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'msedge'];
   return names.map(onPath).find((path) => path !== null) ?? null;
 }
 
-/** The project's own Jupyter, else one on the PATH. */
+/** JupyterLab or Jupyter Notebook: the project's own (`.venv`) first, then the PATH. */
 export function jupyter(root: string): string | null {
-  const own = join(root, '.venv', process.platform === 'win32' ? 'Scripts/jupyter.exe' : 'bin/jupyter');
-  if (existsSync(own)) return own;
-  return onPath('jupyter');
+  const names = ['jupyter-lab', 'jupyter-notebook'];
+  const own = names.map((name) =>
+    process.platform === 'win32' ? join(root, '.venv', 'Scripts', `${name}.exe`) : join(root, '.venv', 'bin', name),
+  );
+  return own.find((path) => existsSync(path)) ?? names.map(onPath).find((path) => path !== null) ?? null;
 }

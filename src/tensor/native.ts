@@ -62,11 +62,6 @@ export function bindingPath(folder: string): string {
   return join(folder, 'lib', 'napi-v8', 'tfjs_binding.node');
 }
 
-/** The addon that makes TensorFlow heed TF_CPP_MIN_LOG_LEVEL from its first line on; not every build has it. */
-export function quietPath(folder: string): string {
-  return join(folder, 'lib', 'quiet.node');
-}
-
 /** The build that setup kept, or null when there is none that fits this machine and package. */
 export function keptBuild(root: string = projectRoot()): NativeBuild | null {
   const home = nativeHome(root);
@@ -117,13 +112,10 @@ export function ensureBinding(root: string = projectRoot()): 'ready' | 'relinked
  */
 export function loadNative(root: string = projectRoot()): 'ready' | 'relinked' {
   const state = ensureBinding(root);
-  const pkg = packageFolder(root);
-  if (state === 'missing' || pkg === null) throw new Error('libtensorflow is not built in this checkout');
+  if (state === 'missing') throw new Error('libtensorflow is not built in this checkout');
   process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   supplyIsNullOrUndefined();
-  const quiet = quietPath(pkg);
-  if (existsSync(quiet)) require(quiet);
   require(NATIVE_PACKAGE);
   return state;
 }
