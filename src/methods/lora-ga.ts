@@ -1,15 +1,19 @@
 /**
  * LoRA-GA (Wang et al. 2024): A and B from the gradient's singular vectors (theorem 3.1), stable output scale
  * (theorem 3.2), rank-stabilised α/√r, and the start subtracted from the base so the function is unchanged.
+ *
+ * `variant: 'peft'` follows Hugging Face PEFT, which differs from the paper: B carries the singular values,
+ * the stable factor goes on B alone, and `random` gives A and B the same triplets.
  */
 import { z } from 'zod';
 import { UserError } from '../errors';
-import type { LinearLayer } from '../models/model';
-import { svd } from '../tensor/linalg';
+import type { LinearLayer, Model } from '../models/model';
+import { param } from '../models/params';
 import type { Random } from '../tensor/random';
 import { LoraAdapters, type LoraStart } from './lora-adapters';
 import type { Method } from './method';
 import { alphaOption, rankOption } from './options';
+import { columnsFrom, gradientOf, range, rowsFrom, svdOption, topSingular } from './svd-start';
 
 const options = z.strictObject({
   rank: rankOption,
@@ -19,49 +23,87 @@ const options = z.strictObject({
     .enum(['ArB2r', 'A2rBr', 'ArBr', 'random'])
     .default('ArB2r')
     .describe('which singular vectors A and B take'),
-  scale: z.enum(['stable', 'unit', 'gd']).default('stable').describe('length of the start'),
+  scale: z.enum(['stable', 'unit', 'gd', 'weight']).default('stable').describe('length of the start'),
   stableGamma: z.number().positive().default(16).describe('γ of the stable scale d_out^¼/√γ'),
+  normClip: z.boolean().default(false).describe("shrink the start to the weight's largest entry"),
+  variant: z.enum(['paper', 'peft']).default('paper').describe('peft: as Hugging Face PEFT starts'),
+  svd: svdOption,
 });
 
 type Options = z.infer<typeof options>;
 
 /** Indices of the singular pairs that A (right vectors) and B (left vectors) take; 2·rank pairs are shared out. */
 export function directions(
-  direction: Options['direction'],
-  rank: number,
+  { direction, rank, variant }: Pick<Options, 'direction' | 'rank' | 'variant'>,
   random: Random,
 ): { a: number[]; b: number[] } {
-  const first = Array.from({ length: rank }, (_, i) => i);
+  const first = range(rank);
   const second = first.map((i) => i + rank);
   if (direction === 'ArB2r') return { a: first, b: second };
   if (direction === 'A2rBr') return { a: second, b: first };
   if (direction === 'ArBr') return { a: first.map((i) => 2 * i + 1), b: first.map((i) => 2 * i) };
   const order = random.permutation(2 * rank);
-  return { a: order.slice(0, rank), b: order.slice(rank) };
+  const a = order.slice(0, rank);
+  return { a, b: variant === 'peft' ? a : order.slice(rank) };
 }
 
-function start(layer: LinearLayer, gradient: Float32Array, o: Options, random: Random): LoraStart {
+/** Singular values of the base weight, the `count` largest. */
+function weightSpectrum(model: Model, layer: LinearLayer, count: number, o: Options, random: Random): Float64Array {
+  const weight = param(model, layer.weight).dataSync() as Float32Array;
+  return topSingular(weight, layer, count, o.svd, random).s;
+}
+
+/** Factors of A and B. `first` is the largest singular value that B took. */
+function lengths(model: Model, layer: LinearLayer, o: Options, first: number, random: Random) {
+  const scale = o.alpha / Math.sqrt(o.rank);
+  if (o.scale === 'unit') return { a: 1, b: 1 };
+  if (o.scale === 'gd') return { a: 1 / scale, b: 1 / scale };
+  const peft = o.variant === 'peft';
+  if (o.scale === 'stable') {
+    const length = layer.out ** 0.25 / Math.sqrt(o.stableGamma);
+    return { a: peft ? 1 : length, b: length };
+  }
+  const spectrum = weightSpectrum(model, layer, o.rank, o, random);
+  if (peft) return { a: 1, b: first > 0 ? spectrum[0] / first : 1 };
+  const length = spectrum.reduce((sum, s) => sum + Math.sqrt(s / scale), 0) / o.rank;
+  return { a: length, b: length };
+}
+
+/** √(max|W| / max|s·B·A|) where that is below 1. */
+function clipFactor(model: Model, { layer, rank, scale, a, b }: LoraStart): number {
+  let largest = 0;
+  for (let i = 0; i < layer.out; i++) {
+    for (let j = 0; j < layer.in; j++) {
+      let sum = 0;
+      for (let k = 0; k < rank; k++) sum += b[i * rank + k] * a[k * layer.in + j];
+      largest = Math.max(largest, Math.abs(scale * sum));
+    }
+  }
+  const weight = param(model, layer.weight).dataSync() as Float32Array;
+  const ratio = weight.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / largest;
+  return ratio < 1 ? Math.sqrt(ratio) : 1;
+}
+
+function startOf(model: Model, layer: LinearLayer, gradient: Float32Array, o: Options, random: Random): LoraStart {
   const { rank } = o;
   if (2 * rank > Math.min(layer.in, layer.out)) {
     throw new UserError(
       `LoRA-GA needs 2·rank ≤ min(in, out): rank ${rank} is too large for ${layer.name} [${layer.out}, ${layer.in}]`,
     );
   }
-  const scale = o.alpha / Math.sqrt(rank);
-  const { u, v } = svd(gradient, layer.out, layer.in);
-  const take = directions(o.direction, rank, random);
-  // theorem 3.2: both factors × d_out^¼/√γ
-  const lengths = { stable: layer.out ** 0.25 / Math.sqrt(o.stableGamma), unit: 1, gd: 1 / scale };
-  const length = lengths[o.scale];
-  const a = new Float32Array(rank * layer.in);
-  const b = new Float32Array(layer.out * rank);
-  take.a.forEach((pair, k) => {
-    for (let j = 0; j < layer.in; j++) a[k * layer.in + j] = length * v.data[j * v.cols + pair];
-  });
-  take.b.forEach((pair, k) => {
-    for (let i = 0; i < layer.out; i++) b[i * rank + k] = length * u.data[i * u.cols + pair];
-  });
-  return { layer, rank, scale, a, b };
+  const { u, s, v } = topSingular(gradient, layer, 2 * rank, o.svd, random);
+  const take = directions(o, random);
+  const length = lengths(model, layer, o, s[take.b[0]], random);
+  const start: LoraStart = {
+    layer,
+    rank,
+    scale: o.alpha / Math.sqrt(rank),
+    a: rowsFrom(v, take.a, () => length.a),
+    b: columnsFrom(u, take.b, (k) => length.b * (o.variant === 'peft' ? s[take.b[k]] : 1)),
+  };
+  if (!o.normClip) return start;
+  const factor = clipFactor(model, start);
+  return { ...start, a: start.a.map((value) => factor * value), b: start.b.map((value) => factor * value) };
 }
 
 export const loraGa: Method<Options> = {
@@ -72,9 +114,8 @@ export const loraGa: Method<Options> = {
   options,
   attach: (model, targets, evidence, o, random) => {
     const starts = targets.map((layer) => {
-      const gradient = evidence.gradients?.get(layer.name);
-      if (!gradient) throw new UserError(`LoRA-GA needs the mean gradient of ${layer.name}, and none was estimated`);
-      return start(layer, gradient, o, random.fork(layer.name));
+      const gradient = gradientOf(evidence, layer, 'LoRA-GA');
+      return startOf(model, layer, gradient, o, random.fork(layer.name));
     });
     return new LoraAdapters(model, starts, {
       method: 'lora-ga',

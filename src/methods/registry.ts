@@ -1,12 +1,19 @@
 /** All methods by name. Adding a method is adding its file and one line here; plugins call `registerMethod`. */
 import { UserError } from '../errors';
+import { adaLora } from './adalora';
+import { dora } from './dora';
+import { eva } from './eva';
 import { full, fullTargets } from './full';
 import { gora } from './gora';
 import { lora } from './lora';
 import { loraFa } from './lora-fa';
 import { loraGa } from './lora-ga';
+import { loraOne } from './lora-one';
 import { loraPlus } from './lora-plus';
+import { loraPro } from './lora-pro';
 import type { Method } from './method';
+import { olora } from './olora';
+import { pissa } from './pissa';
 import { rsLora } from './rslora';
 
 const registry = new Map<string, Method>();
@@ -17,8 +24,24 @@ export function registerMethod(method: Method<never>): void {
   registry.set(method.name, method as unknown as Method);
 }
 
-for (const method of [full, fullTargets, lora, rsLora, loraPlus, loraFa, loraGa, gora])
-  registerMethod(method as unknown as Method<never>);
+const builtIn = [
+  full,
+  fullTargets,
+  lora,
+  rsLora,
+  loraPlus,
+  loraFa,
+  dora,
+  pissa,
+  olora,
+  adaLora,
+  eva,
+  loraOne,
+  loraPro,
+  loraGa,
+  gora,
+];
+for (const method of builtIn) registerMethod(method as unknown as Method<never>);
 
 /** @throws UserError that lists the known names. */
 export function findMethod(name: string): Method {

@@ -1,0 +1,131 @@
+/**
+ * Adapters to and from Hugging Face PEFT folders. Ranks that differ go into `rank_pattern` (GoRA, EVA); methods that
+ * shifted the base are saved as their change against the untouched weights, at twice the rank.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { UserError } from '../errors';
+import { type AdapterLayer, changeFromStart, loadAdapter, type Matrix, saveAdapter } from '../formats/peft';
+import { peftAlpha } from '../formats/peft-config';
+import type { LinearLayer, Model } from '../models/model';
+import { layerOf, param } from '../models/params';
+import { AdaLoraAdapters } from './adalora';
+import { DoraAdapters } from './dora';
+import { LoraAdapters } from './lora-adapters';
+import type { AdapterState, Adapters, LayerState } from './method';
+
+export interface SaveOptions {
+  /** Written as `base_model_name_or_path`. Default: the model's name. */
+  readonly base?: string;
+  /** PEFT's task type, e.g. `CAUSAL_LM`. Default none. */
+  readonly taskType?: string;
+}
+
+type Kind = 'lora' | 'rslora' | 'adalora';
+
+/** α of a layer; 12 digits take back the rounding of α/√r·√r. */
+const alphaOf = ({ scale, rank }: LayerState, kind: Kind) => Number(peftAlpha(scale, rank, kind).toPrecision(12));
+
+/** rsLoRA when one α then serves all layers and one α of plain LoRA would not, or α is whole under it alone. */
+function kindOf({ kind, layers }: AdapterState): Kind {
+  if (kind === 'adalora') return 'adalora';
+  const alphas = (candidate: Kind) => new Set(layers.map((layer) => alphaOf(layer, candidate)));
+  const [plain, stable] = [alphas('lora'), alphas('rslora')];
+  if (plain.size !== stable.size) return stable.size < plain.size ? 'rslora' : 'lora';
+  return [...stable].every(Number.isInteger) && ![...plain].every(Number.isInteger) ? 'rslora' : 'lora';
+}
+
+function layerToSave(state: LayerState, kind: Kind): AdapterLayer & { readonly alpha: number } {
+  const { layer, rank, magnitude, lambda, start } = state;
+  const a = (data: Float32Array): Matrix => ({ shape: [rank, layer.in], data });
+  const b = (data: Float32Array): Matrix => ({ shape: [layer.out, rank], data });
+  const plain = {
+    name: layer.name,
+    A: a(state.A),
+    B: b(state.B),
+    alpha: alphaOf(state, kind),
+    ...(lambda && { E: { shape: [rank, 1], data: lambda } }),
+    ...(magnitude && { magnitude: { shape: [layer.out], data: magnitude } }),
+  };
+  return start ? changeFromStart(plain, { A: a(start.A), B: b(start.B) }, kind === 'rslora') : plain;
+}
+
+/** The value that most layers share. */
+function mostCommon(values: readonly number[]): number {
+  const counts = new Map<number, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].reduce((best, entry) => (entry[1] > best[1] ? entry : best))[0];
+}
+
+/**
+ * Writes adapters, and a freshly trained head beside them, as a PEFT folder over the untouched base model.
+ * @throws UserError when the method has no adapters, or the folder cannot be written.
+ */
+export async function saveAdapters(
+  adapters: Adapters,
+  model: Model,
+  folder: string,
+  options: SaveOptions = {},
+): Promise<void> {
+  if (!adapters.state)
+    throw new UserError(`${adapters.method} trains the weights themselves: there is no adapter to save`);
+  const state = await adapters.state();
+  const kind = kindOf(state);
+  const layers = state.layers.map((layer) => layerToSave(layer, kind));
+  const modules = new Map<string, Matrix>();
+  for (const name of model.head) {
+    const value = param(model, name);
+    modules.set(name, { shape: value.shape, data: (await value.data()) as Float32Array });
+  }
+  saveAdapter(folder, {
+    layers,
+    modules,
+    config: {
+      r: mostCommon(layers.map((layer) => layer.A.shape[0])),
+      lora_alpha: mostCommon(layers.map((layer) => layer.alpha)),
+      use_rslora: kind === 'rslora',
+      use_dora: state.kind === 'dora',
+      base_model_name_or_path: options.base ?? model.name,
+      task_type: options.taskType ?? null,
+    },
+  });
+}
+
+/** @throws UserError when the model has no such layer, or it has another shape. */
+function layerFor(model: Model, folder: string, { name, A, B }: AdapterLayer): LinearLayer {
+  if (!model.linears.some((layer) => layer.name === name)) {
+    throw new UserError(`${folder}: ${model.name} has no linear layer "${name}". Was it trained on another model?`);
+  }
+  const layer = layerOf(model, name);
+  if (A.shape[1] === layer.in && B.shape[0] === layer.out) return layer;
+  throw new UserError(
+    `${folder}: ${name} adapts [${B.shape[0]}, ${A.shape[1]}], the model has [${layer.out}, ${layer.in}]`,
+  );
+}
+
+/**
+ * Attaches the adapters of a PEFT folder to a model with untouched base weights. They can be trained on, merged and
+ * saved again; a saved head replaces the model's.
+ * @throws UserError when the folder is broken or belongs to another model.
+ */
+export function loadAdapters(model: Model, folder: string): Adapters {
+  const loaded = loadAdapter(folder);
+  const starts = loaded.layers.map((saved) => ({
+    layer: layerFor(model, folder, saved),
+    rank: saved.rank,
+    scale: saved.scale,
+    a: saved.A.data,
+    b: saved.B.data,
+    lambda: saved.E?.data ?? new Float32Array(0),
+    magnitude: saved.magnitude?.data,
+  }));
+  for (const [name, { shape, data }] of loaded.modules) {
+    if (model.params.get(name)?.shape.join() !== shape.join()) {
+      throw new UserError(`${folder}: ${model.name} has no parameter "${name}" [${shape}]`);
+    }
+    tf.tidy(() => param(model, name).assign(tf.tensor(data, [...shape])));
+  }
+  if (starts[0].lambda.length > 0) return new AdaLoraAdapters(model, starts, null, 0);
+  const magnitudes = new Map(starts.flatMap(({ layer, magnitude }) => (magnitude ? [[layer.name, magnitude]] : [])));
+  if (magnitudes.size > 0) return new DoraAdapters(model, starts, { method: 'dora' }, magnitudes);
+  return new LoraAdapters(model, starts, { method: 'lora' });
+}
