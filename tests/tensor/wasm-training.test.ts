@@ -257,15 +257,56 @@ test('packed copies of right-hand matrices die with their product', async () => 
   tf.dispose([x, w]);
 });
 
-test('a product sees the new values of a variable', async () => {
+test('a product sees the new values of a variable, also after many uses', async () => {
   await startWasm();
-  const w = tf.variable(tf.ones([8, 8]));
+  const w = tf.variable(tf.ones([8, 6]));
   const x = tf.ones([4, 8]);
-  const first = async () => (await tf.tidy(() => tf.matMul(x, w)).data())[0];
-  assert.equal(await first(), 8);
-  w.assign(tf.fill([8, 8], 2));
-  assert.equal(await first(), 16);
-  tf.dispose([w, x]);
+  const y = tf.ones([4, 6]);
+  const expect = async (value: number) => {
+    for (let i = 0; i < 10; i++) {
+      const [plain, turned] = tf.tidy(() => [tf.matMul(x, w), tf.matMul(y, w, false, true)]);
+      assert.ok((await plain.data()).every((v: number) => v === 8 * value));
+      assert.ok((await turned.data()).every((v: number) => v === 6 * value));
+      tf.dispose([plain, turned, tf.zeros([64])]); // the zeros go where freed numbers lay
+    }
+  };
+  await expect(1);
+  w.assign(tf.fill([8, 6], 2));
+  await expect(2);
+  tf.dispose([w, x, y]);
+});
+
+test('a reshaped weight is multiplied in its own shape, also after many uses', async () => {
+  await startWasm();
+  const w = tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3]);
+  const [x, y] = [tf.tensor2d([[1, 10]]), tf.tensor2d([[1, 10, 100]])];
+  for (let i = 0; i < 10; i++) {
+    const [a, b, c] = tf.tidy(() => [
+      tf.matMul(x, w),
+      tf.matMul(y, tf.reshape(w, [3, 2])),
+      tf.matMul(x, tf.reshape(w, [3, 2]), false, true),
+    ]);
+    assert.deepEqual([...(await a.data())], [41, 52, 63]);
+    assert.deepEqual([...(await b.data())], [531, 642]);
+    assert.deepEqual([...(await c.data())], [21, 43, 65]);
+    tf.dispose([a, b, c]);
+  }
+  tf.dispose([w, x, y]);
+});
+
+test('kept packed copies die with their weight', async () => {
+  await startWasm();
+  const x = tf.ones([2, 256]);
+  const round = () =>
+    tf.tidy(() => {
+      const w = tf.ones([256, 256]);
+      for (let i = 0; i < 8; i++) tf.add(tf.matMul(x, w), tf.matMul(x, w, false, true));
+    });
+  for (let i = 0; i < 5; i++) round();
+  const before = held();
+  for (let i = 0; i < 50; i++) round();
+  assert.deepEqual(held(), before);
+  x.dispose();
 });
 
 test('sums keep their digits', async () => {

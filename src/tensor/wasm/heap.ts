@@ -17,6 +17,8 @@ export interface WasmModule {
   _free(address: number): void;
   _register_tensor(id: number, size: number, address: number): void;
   _dispose_data(id: number): void;
+  /** The way the backend itself disposes of a tensor's entry. */
+  tfjs: { disposeData(id: number): void };
   _BatchMatMul(
     a: number,
     aShape: number,

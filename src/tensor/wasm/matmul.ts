@@ -7,6 +7,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { alias, ensureRoom, type HeapView, type KernelArgs, putKernel, sizeOf, type WasmBackend } from './heap';
+import { PackedWeights } from './packed';
 
 interface MatMulAttrs {
   transposeA: boolean;
@@ -72,44 +73,26 @@ function upright(backend: WasmBackend, x: tf.TensorInfo, transposed: boolean): t
 export function putMatMul(): void {
   putKernel('BatchMatMul', (args: KernelArgs<{ a: tf.TensorInfo; b: tf.TensorInfo }, MatMulAttrs>) => {
     const { backend } = args;
+    const { transposeB } = args.attrs;
+    const { b } = args.inputs;
     const a = upright(backend, args.inputs.a, args.attrs.transposeA);
-    const b = upright(backend, args.inputs.b, args.attrs.transposeB);
-    const out = product(backend, a, b);
+    const job = plan(backend, a, b, transposeB);
+    if (job.count > 0) {
+      if (job.count === 1 && job.rows <= fewRows) multiplyByWeight(backend, job, b, transposeB);
+      else multiplyByUpright(backend, job, b, transposeB);
+    }
     backend.disposeData(a.dataId);
-    backend.disposeData(b.dataId);
-    return out;
+    return job.out;
   });
 }
 
-function product(backend: WasmBackend, a: tf.TensorInfo, b: tf.TensorInfo): tf.TensorInfo {
-  const [m, k] = a.shape.slice(-2);
-  const [inner, n] = b.shape.slice(-2);
-  tf.util.assert(
-    k === inner && a.dtype === 'float32' && b.dtype === 'float32',
-    () => `matMul of ${a.dtype} [${a.shape}] and ${b.dtype} [${b.shape}]: needs float32 and equal inner sizes`,
-  );
-  const outerA = a.shape.slice(0, -2);
-  const outerB = b.shape.slice(0, -2);
-  const batch = tf.broadcast_util.assertAndGetBroadcastShape(outerA, outerB);
-  const out = backend.makeOutput([...batch, m, n], 'float32');
-  if (sizeOf(out.shape) === 0) return out;
-  if (k === 0) {
-    backend.typedArrayFromHeap(out).fill(0);
-    return out;
-  }
-  // One matrix on the right: the whole left batch is one tall matrix.
-  const folded = sizeOf(outerB) === 1;
-  const rows = folded ? sizeOf(batch) * m : m;
-  const count = folded ? 1 : sizeOf(batch);
-  multiply(
-    backend,
-    { a, b, out },
-    { rows, k, n, count, ofA: batchIndex(outerA, batch), ofB: batchIndex(outerB, batch) },
-  );
-  return out;
-}
+/** Up to so many rows on the left, packing the right side is a good part of the work. */
+const fewRows = 256;
 
-interface Loop {
+/** `count` products of [rows, k] and [k, n]. */
+interface Job {
+  a: tf.TensorInfo;
+  out: tf.TensorInfo;
   rows: number;
   k: number;
   n: number;
@@ -118,21 +101,76 @@ interface Loop {
   ofB: (i: number) => number;
 }
 
-/** The products one by one. Views die at once, and XNNPACK's packed copy of the right side with them. */
-function multiply(backend: WasmBackend, t: { a: tf.TensorInfo; b: tf.TensorInfo; out: tf.TensorInfo }, loop: Loop) {
+function plan(backend: WasmBackend, a: tf.TensorInfo, b: tf.TensorInfo, transposeB: boolean): Job {
+  const [m, k] = a.shape.slice(-2);
+  const [inner, n] = transposeB ? b.shape.slice(-2).reverse() : b.shape.slice(-2);
+  tf.util.assert(
+    k === inner && a.dtype === 'float32' && b.dtype === 'float32',
+    () => `matMul of ${a.dtype} [${a.shape}] and ${b.dtype} [${b.shape}]: needs float32 and equal inner sizes`,
+  );
+  const outerA = a.shape.slice(0, -2);
+  const outerB = b.shape.slice(0, -2);
+  const batch = tf.broadcast_util.assertAndGetBroadcastShape(outerA, outerB);
+  const out = backend.makeOutput([...batch, m, n], 'float32');
+  const size = sizeOf(out.shape);
+  if (k === 0) backend.typedArrayFromHeap(out).fill(0);
+  // One matrix on the right: the whole left batch is one tall matrix.
+  const folded = sizeOf(outerB) === 1;
+  return {
+    a,
+    out,
+    rows: folded ? sizeOf(batch) * m : m,
+    k,
+    n,
+    count: size === 0 || k === 0 ? 0 : folded ? 1 : sizeOf(batch),
+    ofA: batchIndex(outerA, batch),
+    ofB: batchIndex(outerB, batch),
+  };
+}
+
+/** Views of the right side die at once, and XNNPACK's packed copies with them. */
+function multiplyByUpright(backend: WasmBackend, job: Job, b: tf.TensorInfo, transposed: boolean): void {
+  const right = upright(backend, b, transposed);
+  const address = backend.dataIdMap.get(right.dataId).memoryOffset;
+  for (let i = 0; i < job.count; i++) {
+    const id = view(backend, job.k * job.n, address + job.ofB(i) * job.k * job.n * 4);
+    multiply(backend, job, i, id);
+    backend.wasm._dispose_data(id);
+  }
+  backend.disposeData(right.dataId);
+}
+
+/** One matrix on the right: a kept packed copy if there is one. */
+function multiplyByWeight(backend: WasmBackend, job: Job, b: tf.TensorInfo, transposed: boolean): void {
+  const weights = PackedWeights.of(backend);
+  const { id } = backend.dataIdMap.get(b.dataId);
+  const form = `${job.k}x${job.n}${transposed ? ' transposed' : ''}`;
+  const kept = weights.use(id, form);
+  const bytes = job.k * job.n * 4;
+  if (kept !== undefined) multiply(backend, job, 0, kept);
+  else if (!weights.wants(id, bytes)) multiplyByUpright(backend, job, b, transposed);
+  else {
+    const right = upright(backend, b, transposed);
+    const owner = view(backend, job.k * job.n, backend.dataIdMap.get(right.dataId).memoryOffset);
+    multiply(backend, job, 0, owner); // packs; the numbers under `owner` are not read again
+    weights.keep(id, form, owner, bytes);
+    backend.disposeData(right.dataId);
+  }
+}
+
+/** out[i] = a[i] · the matrix under tensor id `right`. */
+function multiply(backend: WasmBackend, job: Job, i: number, right: number): void {
   const { wasm } = backend;
-  const { rows, k, n } = loop;
-  const [addressA, addressB, addressOut] = [t.a, t.b, t.out].map((x) => backend.dataIdMap.get(x.dataId).memoryOffset);
+  const { rows, k, n } = job;
   ensureRoom(backend, (k + 8) * (n + 16) * 4); // packed in tiles of columns, with a bias row
+  const [addressA, addressOut] = [job.a, job.out].map((x) => backend.dataIdMap.get(x.dataId).memoryOffset);
+  const a = view(backend, rows * k, addressA + job.ofA(i) * rows * k * 4);
+  const out = view(backend, rows * n, addressOut + i * rows * n * 4);
   const stack = wasm.stackSave();
   const shapes = wasm.stackAlloc(24);
   wasm.HEAP32.set([1, rows, k, 1, k, n], shapes >>> 2);
-  for (let i = 0; i < loop.count; i++) {
-    const a = view(backend, rows * k, addressA + loop.ofA(i) * rows * k * 4);
-    const b = view(backend, k * n, addressB + loop.ofB(i) * k * n * 4);
-    const out = view(backend, rows * n, addressOut + i * rows * n * 4);
-    wasm._BatchMatMul(a, shapes, 3, b, shapes + 12, 3, 0, 0, out);
-    for (const id of [a, b, out]) wasm._dispose_data(id);
-  }
+  wasm._BatchMatMul(a, shapes, 3, right, shapes + 12, 3, 0, 0, out);
   wasm.stackRestore(stack);
+  wasm._dispose_data(a);
+  wasm._dispose_data(out);
 }
