@@ -11,7 +11,7 @@ import { lbfgs } from './lbfgs';
 export interface ProbeOptions {
   /** Penalty l2/2·‖W‖² beside the mean cross-entropy, on weights of standardised features; biases are free. */
   readonly l2?: number;
-  /** Largest gradient entry at the end. */
+  /** Largest gradient entry at the end; nats per unit of standardised weight. */
   readonly tolerance?: number;
   readonly maxIterations?: number;
 }
@@ -88,7 +88,7 @@ export function fitHead(
   features: Float32Array | Float64Array,
   labels: Int32Array,
   classes: number,
-  { l2 = 1e-2, tolerance = 1e-7, maxIterations = 2000 }: ProbeOptions = {},
+  { l2 = 1e-2, tolerance = 1e-5, maxIterations = 1000 }: ProbeOptions = {},
 ): LinearHead {
   const n = labels.length;
   const d = features.length / n;
