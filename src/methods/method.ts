@@ -3,6 +3,7 @@ import type { Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';
 import type { z } from 'zod';
 import type { LinearLayer, Model, Net } from '../models/model';
 import type { Random } from '../tensor/random';
+import type { GradientWatch } from './gradients';
 
 /** What a method wants measured before training. */
 export type Need = 'gradients' | 'activations';
@@ -110,5 +111,7 @@ export interface Method<O = unknown> {
   readonly options: z.ZodType<O>;
   /** Training options that belong to the method (LoRA+: `loraPlusRatio`); a run's own settings win. */
   readonly training?: Readonly<Record<string, unknown>>;
+  /** Looks at the running mean gradient and may stop the estimation early (GoRA's adaptive N). */
+  watchGradients?(model: Model, targets: readonly LinearLayer[], options: O): GradientWatch | undefined;
   attach(model: Model, targets: readonly LinearLayer[], evidence: Evidence, options: O, random: Random): Adapters;
 }

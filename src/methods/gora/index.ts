@@ -1,82 +1,153 @@
 /** GoRA (He et al. 2025): gradient-driven ranks and start, base weights untouched. */
-import { z } from 'zod';
+import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../errors';
 import type { LinearLayer, Model } from '../../models/model';
 import { param } from '../../models/params';
-import { kaimingUniform, LoraAdapters, type LoraStart } from '../lora-adapters';
+import { Random } from '../../tensor/random';
+import { LoraAdapters, type LoraStart } from '../lora-adapters';
 import type { Evidence, Method } from '../method';
-import { alphaOption, rankOption } from '../options';
-import { adapterParameters, allocateRanks, type Feature, features, roundings } from './allocation';
-import { importanceMetrics, importanceNames } from './importance';
-import { startB } from './start';
+import { chooseGamma, convergenceWatch } from './adaptive';
+import { adapterParameters, advantages, allocateRanks } from './allocation';
+import { measureImportance } from './importance';
+import { type GoraOptions, goraOptions, rankBounds } from './options';
+import { readRanks } from './ranks-file';
+import { compress, startA, stepFactor } from './start';
 
-const options = z
-  .strictObject({
-    rank: rankOption,
-    alpha: alphaOption,
-    minRank: z.int().nonnegative().optional().describe('r_min; default r/2'),
-    maxRank: z.int().positive().optional().describe('r_max; default 4r'),
-    gamma: z.number().nonnegative().default(0.05).describe('γ, size of the start as a share of the gradient'),
-    gradientBatches: z.int().positive().default(32).describe('N, batches the gradient is averaged over'),
-    importance: z.enum(importanceNames).default('union-mean').describe('score of a weight'),
-    feature: z
-      .enum(Object.keys(features) as [Feature, ...Feature[]])
-      .default('sqrt')
-      .describe('cost of a rank'),
-    rounding: z.enum(roundings).default('floor').describe('floor is the paper; remainder keeps the budget'),
-    share: z.enum(['linear', 'softmax']).default('linear').describe('importance to share of the budget'),
-    temperature: z.number().positive().default(0.5).describe('softmax temperature'),
-  })
-  .transform((o) => ({ ...o, minRank: o.minRank ?? Math.ceil(o.rank / 2), maxRank: o.maxRank ?? 4 * o.rank }));
+type GradientOf = (layer: LinearLayer) => Float32Array;
 
-type Options = z.infer<typeof options>;
-
-function gradientOf(evidence: Evidence, layer: LinearLayer): Float32Array {
-  const gradient = evidence.gradients?.get(layer.name);
-  if (!gradient) throw new UserError(`GoRA needs the mean gradient of ${layer.name}, and none was estimated`);
-  return gradient;
+function gradientsOf(evidence: Evidence): GradientOf {
+  return (layer) => {
+    const gradient = evidence.gradients?.get(layer.name);
+    if (!gradient) throw new UserError(`GoRA needs the mean gradient of ${layer.name}, and none was estimated`);
+    return gradient;
+  };
 }
 
-/** Importance of every target, by layer name. */
-export function measureImportance(
+interface Allocation {
+  readonly ranks: readonly number[];
+  readonly importances: ReadonlyMap<string, number>;
+}
+
+/** Ranks and importances of the targets. For pairs of scores the importance is the share of the budget. */
+function allocate(
+  model: Model,
+  targets: readonly LinearLayer[],
+  gradientOf: GradientOf,
+  o: GoraOptions,
+  random: Random,
+): Allocation {
+  const bounds = rankBounds(o);
+  const scores = measureImportance(model, targets, gradientOf, o, bounds.maxRank, random);
+  const shares = advantages(scores, o);
+  const importances = new Map(targets.map((layer, i) => [layer.name, numberOf(scores[i]) ?? shares[i]]));
+  if (o.ranksFrom) return { ranks: readRanks(o.ranksFrom, targets), importances };
+  if (o.allocation === 'uniform') return { ranks: targets.map(() => o.rank), importances };
+  return { ranks: allocateRanks(targets, scores, { ...o, ...bounds }), importances };
+}
+
+const numberOf = (score: unknown) => (typeof score === 'number' ? score : undefined);
+
+/** s: α/√r or α/r, with the layer's own rank or the reference rank. */
+function scaleOf(o: GoraOptions, rank: number): number {
+  const counted = o.ownScale ? rank : o.rank;
+  return o.alpha / (o.rankStabilised ? Math.sqrt(counted) : counted);
+}
+
+interface Start extends LoraStart {
+  /** B for γ = 1, [out, r]. */
+  readonly unit: Float32Array;
+  readonly error: number;
+}
+
+function startOf(
+  model: Model,
+  layer: LinearLayer,
+  rank: number,
+  gradientOf: GradientOf,
+  o: GoraOptions,
+  random: Random,
+) {
+  const scale = scaleOf(o, rank);
+  const gradient = () => gradientOf(layer);
+  const weight = () => param(model, layer.weight).dataSync() as Float32Array;
+  const a = startA(o.initA, layer, rank, weight, gradient, random.fork(layer.name));
+  const zero = { layer, rank, scale, a, b: new Float32Array(layer.out * rank) };
+  if (o.start === 'zero') return { ...zero, unit: zero.b, error: 1 };
+  const { b, error } = compress(gradient(), a, layer, rank);
+  const factor = o.startScale === 'step' ? stepFactor(1, layer.in, rank, scale) : 1 / o.alpha;
+  return { ...zero, unit: Float32Array.from(b, (v) => -factor * v), error };
+}
+
+/** Sets every B to γ·(its value at γ = 1). */
+function setGamma(adapters: LoraAdapters, starts: readonly Start[], gamma: number): void {
+  const values = new Map(adapters.trainable.map(({ name, value }) => [name, value]));
+  for (const { layer, rank, unit } of starts) {
+    tf.tidy(() => values.get(`${layer.name}.lora_B`)?.assign(tf.mul(tf.tensor2d(unit, [layer.out, rank]), gamma)));
+  }
+}
+
+/** γ that lowers the loss of the first batch most. */
+function adaptGamma(adapters: LoraAdapters, starts: readonly Start[], evidence: Evidence) {
+  const { probeLoss } = evidence;
+  if (!probeLoss) throw new UserError('adaptiveGamma needs the loss on a training batch, and no batch was given');
+  const choice = chooseGamma((gamma) => {
+    setGamma(adapters, starts, gamma);
+    return probeLoss(adapters.net);
+  });
+  setGamma(adapters, starts, choice.gamma);
+  return { gamma: choice.gamma, probeLoss: choice.loss, probeLossAtZero: choice.base };
+}
+
+export function attachGora(
+  method: string,
   model: Model,
   targets: readonly LinearLayer[],
   evidence: Evidence,
-  metric: Options['importance'],
-): Map<string, number> {
-  const score = importanceMetrics[metric];
-  return new Map(
-    targets.map((layer) => {
-      const weight = param(model, layer.weight).dataSync() as Float32Array;
-      return [layer.name, score(weight, gradientOf(evidence, layer), layer.out, layer.in)];
-    }),
+  o: GoraOptions,
+  random: Random,
+): LoraAdapters {
+  const gradientOf = gradientsOf(evidence);
+  const { ranks, importances } = allocate(model, targets, gradientOf, o, random);
+  const starts = targets.flatMap((layer, i) =>
+    ranks[i] > 0 ? [startOf(model, layer, ranks[i], gradientOf, o, random)] : [],
   );
+  if (starts.length === 0) throw new UserError('every layer got rank 0: raise minRank or rank');
+  const uniform = targets.map(() => o.rank);
+  const notes: Record<string, unknown> = {
+    ...rankBounds(o),
+    budget: adapterParameters(targets, uniform),
+    spent: adapterParameters(targets, ranks),
+    batches: evidence.gradientBatches,
+    layersWithoutAdapter: targets.length - starts.length,
+  };
+  const adapters = new LoraAdapters(model, starts, { method, importances, notes });
+  if (o.start === 'zero') return adapters;
+  notes.compressionError = starts.reduce((sum, start) => sum + start.error, 0) / starts.length;
+  try {
+    if (o.adaptiveGamma) Object.assign(notes, adaptGamma(adapters, starts, evidence));
+    else {
+      setGamma(adapters, starts, o.gamma);
+      notes.gamma = o.gamma;
+    }
+  } catch (error) {
+    adapters.dispose();
+    throw error;
+  }
+  return adapters;
 }
 
-export const gora: Method<Options> = {
+/** The rule of adaptive N, or undefined when N is fixed. */
+export function watchGora(model: Model, targets: readonly LinearLayer[], o: GoraOptions) {
+  if (!o.adaptiveBatches) return undefined;
+  return convergenceWatch(model, targets, o, rankBounds(o).maxRank, new Random(0, 'watch'));
+}
+
+export const gora: Method<GoraOptions> = {
   name: 'gora',
   title: 'GoRA',
   reference: 'He et al. 2025, algorithm 1',
   needs: ['gradients'],
-  options,
-  attach: (model, targets, evidence, o, random) => {
-    const importances = measureImportance(model, targets, evidence, o.importance);
-    const ranks = allocateRanks(targets, [...importances.values()], o);
-    const starts = targets.flatMap((layer, i): LoraStart[] => {
-      const rank = ranks[i];
-      if (rank === 0) return [];
-      const scale = o.alpha / Math.sqrt(rank);
-      const a = kaimingUniform(random.fork(layer.name), rank, layer.in);
-      return [{ layer, rank, scale, a, b: startB(gradientOf(evidence, layer), a, layer, rank, scale, o.gamma) }];
-    });
-    const budget = adapterParameters(
-      targets,
-      targets.map(() => o.rank),
-    );
-    return new LoraAdapters(model, starts, {
-      method: 'gora',
-      importances,
-      notes: { gamma: o.gamma, budget, spent: adapterParameters(targets, ranks), batches: evidence.gradientBatches },
-    });
-  },
+  options: goraOptions,
+  watchGradients: watchGora,
+  attach: (model, targets, evidence, o, random) => attachGora('gora', model, targets, evidence, o, random),
 };

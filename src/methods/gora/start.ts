@@ -5,19 +5,61 @@
  * and ‖ΔW₀‖ ≈ γ‖G‖: one compressed gradient step of size γ, whatever α and A's scale.
  * The minus is the paper's; a later version of the authors' code lost it.
  */
-import { gram, solveRight } from '../../tensor/linalg';
 
-/** G·Aᵀ(A·Aᵀ)⁻¹, the least-squares solution of min ‖B·A − G‖. gradient [out, in], a [r, in] → [out, r]. */
-export function compress(gradient: Float32Array, a: Float32Array, out: number, fanIn: number, rank: number) {
-  const projected = new Float64Array(out * rank);
+import * as tf from '@tensorflow/tfjs';
+import { UserError } from '../../errors';
+import type { LinearLayer } from '../../models/model';
+import { gram, solveRight } from '../../tensor/linalg';
+import type { Random } from '../../tensor/random';
+import { kaimingUniform } from '../lora-adapters';
+import { range, rowsFrom, topSingular } from '../svd-start';
+import type { GoraOptions } from './options';
+
+/** G·Aᵀ(A·Aᵀ)⁻¹, the solution of min ‖B·A − G‖, and what it misses. */
+export interface Compression {
+  /** [out, r] row-major. */
+  readonly b: Float64Array;
+  /** ‖G − B·A‖_F / ‖G‖_F; 0 for a zero gradient. */
+  readonly error: number;
+}
+
+type Shape = Pick<LinearLayer, 'in' | 'out'>;
+
+/** Products above this many multiplications run on the backend in float32, smaller ones here in float64. */
+const HOST_LIMIT = 2 ** 24;
+
+/** G·Aᵀ. gradient [out, in], a [r, in] → [out, r]. */
+function project(gradient: Float32Array, a: Float32Array, shape: Shape, rank: number): Float64Array {
+  const { out, in: fanIn } = shape;
+  if (out * fanIn * rank > HOST_LIMIT) {
+    const product = tf.tidy(() =>
+      tf.matMul(tf.tensor2d(gradient, [out, fanIn]), tf.tensor2d(a, [rank, fanIn]), false, true),
+    );
+    const values = Float64Array.from(product.dataSync());
+    product.dispose();
+    return values;
+  }
+  const product = new Float64Array(out * rank);
   for (let i = 0; i < out; i++) {
     for (let k = 0; k < rank; k++) {
       let sum = 0;
       for (let j = 0; j < fanIn; j++) sum += gradient[i * fanIn + j] * a[k * fanIn + j];
-      projected[i * rank + k] = sum;
+      product[i * rank + k] = sum;
     }
   }
-  return solveRight(projected, gram(a, rank, fanIn), out, rank);
+  return product;
+}
+
+/** Least squares through the normal equations; Cholesky in float64. gradient [out, in], a [r, in]. */
+export function compress(gradient: Float32Array, a: Float32Array, shape: Shape, rank: number): Compression {
+  const projected = project(gradient, a, shape, rank);
+  const b = solveRight(projected, gram(a, rank, shape.in), shape.out, rank);
+  let whole = 0;
+  for (let i = 0; i < gradient.length; i++) whole += gradient[i] ** 2;
+  // B·A is the orthogonal projection, so ‖G − BA‖² = ‖G‖² − ‖BA‖² and ‖BA‖² = ⟨B, G·Aᵀ⟩
+  let caught = 0;
+  for (let i = 0; i < b.length; i++) caught += b[i] * projected[i];
+  return { b, error: whole > 0 ? Math.sqrt(Math.max(0, 1 - caught / whole)) : 0 };
 }
 
 /** ξ = γ√in/α for the scale α/√r; for another scale the factor that keeps ‖ΔW₀‖ ≈ γ‖G‖. */
@@ -25,32 +67,18 @@ export function stepFactor(gamma: number, fanIn: number, rank: number, scale: nu
   return (gamma * Math.sqrt(fanIn / rank)) / scale;
 }
 
-/** B₀ [out, rank] for a layer. */
-export function startB(
-  gradient: Float32Array,
-  a: Float32Array,
-  shape: { out: number; in: number },
+/** A [r, in] of a layer. The SVD starts are diag(σ)·Vᵀ of the weight or the gradient. */
+export function startA(
+  kind: GoraOptions['initA'],
+  layer: LinearLayer,
   rank: number,
-  scale: number,
-  gamma: number,
+  weight: () => Float32Array,
+  gradient: () => Float32Array,
+  random: Random,
 ): Float32Array {
-  const factor = -stepFactor(gamma, shape.in, rank, scale);
-  return Float32Array.from(compress(gradient, a, shape.out, shape.in, rank), (v) => factor * v);
-}
-
-/** ‖B·A − G‖_F / ‖G‖_F: what the compression loses. b here is the unscaled `compress` result. */
-export function compressionError(gradient: Float32Array, a: Float32Array, b: Float64Array, rank: number): number {
-  const fanIn = a.length / rank;
-  const out = gradient.length / fanIn;
-  let lost = 0;
-  let all = 0;
-  for (let i = 0; i < out; i++) {
-    for (let j = 0; j < fanIn; j++) {
-      let v = -gradient[i * fanIn + j];
-      for (let k = 0; k < rank; k++) v += b[i * rank + k] * a[k * fanIn + j];
-      lost += v * v;
-      all += gradient[i * fanIn + j] ** 2;
-    }
-  }
-  return all > 0 ? Math.sqrt(lost / all) : 0;
+  if (kind === 'kaiming') return kaimingUniform(random, rank, layer.in);
+  if (kind === 'gaussian') return random.normals(rank * layer.in, 0, 1 / Math.sqrt(layer.in));
+  const { s, v } = topSingular(kind === 'weight-svd' ? weight() : gradient(), layer, rank, 'auto', random, 16);
+  if (!(s[0] > 0)) throw new UserError(`initA ${kind}: the ${kind.replace('-svd', '')} of ${layer.name} is zero`);
+  return rowsFrom(v, range(rank), (k) => Math.max(s[k], 1e-6 * s[0])); // below rank r the row still needs a length
 }
