@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { bindingPath } from '../tensor/native';
+import { buildQuiet } from './quiet';
 import { lastComplaint, probe, run } from './run';
 import type { Wheel } from './wheel';
 
@@ -79,6 +80,7 @@ export async function buildBinding(wheel: Wheel, pkg: string, say: (line: string
     const libraries = join(wheel.folder, 'deps', 'lib');
     rmSync(libraries, { recursive: true, force: true });
     symlinkSync(join('..', 'site', 'tensorflow'), libraries);
+    await buildQuiet(work, wheel.folder);
     const target = bindingPath(wheel.folder);
     mkdirSync(dirname(target), { recursive: true });
     copyFileSync(built, `${target}.partial`);

@@ -62,6 +62,11 @@ export function bindingPath(folder: string): string {
   return join(folder, 'lib', 'napi-v8', 'tfjs_binding.node');
 }
 
+/** The addon that holds back stderr while TensorFlow loads; builds that do not need it do not have it. */
+export function quietPath(folder: string): string {
+  return join(folder, 'lib', 'quiet.node');
+}
+
 /** The build that setup kept, or null when there is none that fits this machine and package. */
 export function keptBuild(root: string = projectRoot()): NativeBuild | null {
   const home = nativeHome(root);
@@ -116,8 +121,28 @@ export function loadNative(root: string = projectRoot()): 'ready' | 'relinked' {
   process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   supplyIsNullOrUndefined();
+  loadQuietly(packageFolder(root)!);
   require(NATIVE_PACKAGE);
   return state;
+}
+
+/** What TensorFlow ≥ 2.17 logs while its libraries load, before it has read TF_CPP_MIN_LOG_LEVEL; all harmless. */
+const NOISE = /^WARNING: All log messages before absl|oneDNN custom operations are on|Unable to register cu\w+ factory/;
+
+/** Loads the binding with those lines taken out of stderr; anything else that was written there is passed on. */
+function loadQuietly(pkg: string): void {
+  if (!existsSync(quietPath(pkg))) return;
+  const quiet = require(quietPath(pkg)) as { hold(): void; release(): string };
+  quiet.hold();
+  try {
+    require(bindingPath(pkg));
+  } finally {
+    const rest = quiet
+      .release()
+      .split('\n')
+      .filter((line) => !NOISE.test(line));
+    if (rest.some((line) => line !== '')) process.stderr.write(rest.join('\n'));
+  }
 }
 
 /** tfjs-node 4.22 calls `util.isNullOrUndefined`, which Node 23 removed. */
