@@ -13,14 +13,14 @@ import {
 } from '../../src/formats/peft';
 import { peftAlpha, peftScale } from '../../src/formats/peft-config';
 import { Random } from '../../src/tensor/random';
-import { dataDir } from '../support/data';
+import { dataDir, fixture } from '../support/data';
 import { baseWeight, PEFT_LAYERS, peftCases } from '../support/peft-cases';
 import { tempDir } from '../support/temp';
 
 interface Golden {
   adapters: Record<string, { sha256: string; layers: Record<string, { scaling: number; change: number[] }> }>;
 }
-const golden: Golden = JSON.parse(fs.readFileSync(path.join('tests', 'fixtures', 'peft_roundtrip.json'), 'utf8'));
+const golden = fixture<Golden>('peft_roundtrip.json');
 
 /** scale · B·diag(E)·A in float64, [out, in]. */
 function lowRank({ A, B, E, rank, scale }: LoadedLayer): Float64Array {

