@@ -35,7 +35,7 @@ function trainBase(method: string, model: Model, targets: readonly LinearLayer[]
     merge: () => undefined, // the weights are the result
     unmerge: () => undefined,
     dispose: () => {
-      for (const name of names) if (!head.has(name)) tf.tidy(() => param(model, name).assign(start(name)));
+      for (const name of before.keys()) if (!head.has(name)) tf.tidy(() => param(model, name).assign(start(name)));
       before.clear();
     },
   };

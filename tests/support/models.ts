@@ -1,0 +1,180 @@
+/** Small random models, one of each family, with batches and evidence for them. */
+import * as tf from '@tensorflow/tfjs';
+import { estimateActivations } from '../../src/methods/activations';
+import { estimateGradients } from '../../src/methods/gradients';
+import type { Adapters, Evidence, Method } from '../../src/methods/method';
+import { decoderInit, makeDecoder } from '../../src/models/decoder';
+import { encoderInit, makeEncoder } from '../../src/models/encoder';
+import { crossEntropy } from '../../src/models/layers';
+import type { Batch, Model, Net } from '../../src/models/model';
+import { baseNet, type HostTensor, makeParams } from '../../src/models/params';
+import { Random } from '../../src/tensor/random';
+
+/** Weights from one host matrix a layer: tanh between layers, cross-entropy on top. */
+export function makeMlp(widths: readonly number[], weights: ReadonlyMap<string, HostTensor>): Model {
+  const linears = widths.slice(1).map((out, i) => ({
+    name: `layers.${i}`,
+    type: `fc${i}`,
+    block: i,
+    in: widths[i],
+    out,
+    weight: `layers.${i}.weight`,
+    bias: `layers.${i}.bias`,
+  }));
+  const shapes = Object.fromEntries(
+    linears.flatMap((layer) => [
+      [layer.weight, [layer.out, layer.in]],
+      [layer.bias, [layer.out]],
+    ]),
+  );
+  const logits: Model['logits'] = (net, batch) =>
+    linears.reduce((x, layer, i) => net.linear(layer.name, i === 0 ? x : tf.tanh(x)), batch.x as tf.Tensor2D);
+  return {
+    name: 'mlp',
+    config: { widths },
+    params: makeParams(weights, shapes, 'mlp'),
+    linears,
+    head: [],
+    logits,
+    loss: (net, batch) => crossEntropy(logits(net, batch), batch.labels as tf.Tensor1D, null),
+  };
+}
+
+/** N(0, 1/in) weights and N(0, 0.1²) biases. */
+export function mlpInit(widths: readonly number[], random: Random): Map<string, HostTensor> {
+  const weights = new Map<string, HostTensor>();
+  for (let i = 1; i < widths.length; i++) {
+    const [fanIn, out] = [widths[i - 1], widths[i]];
+    const data = random.normals(out * fanIn, 0, 1 / Math.sqrt(fanIn));
+    weights.set(`layers.${i - 1}.weight`, { shape: [out, fanIn], data });
+    weights.set(`layers.${i - 1}.bias`, { shape: [out], data: random.normals(out, 0, 0.1) });
+  }
+  return weights;
+}
+
+export interface Family {
+  readonly name: string;
+  /** A fresh copy; the same weights every time. */
+  make(): Model;
+  /** The batch of that number; the caller disposes it. */
+  batch(number: number): Batch;
+}
+
+const WIDTHS = [10, 12, 8];
+const classes = (random: Random, n: number, count: number) =>
+  tf.tensor1d(
+    Array.from({ length: n }, () => random.int(count)),
+    'int32',
+  );
+
+const mlp: Family = {
+  name: 'mlp',
+  make: () => makeMlp(WIDTHS, mlpInit(WIDTHS, new Random(1, 'mlp'))),
+  batch: (number) => {
+    const random = new Random(number, 'mlp batch');
+    return { x: tf.tensor2d(random.normals(24 * 10), [24, 10]), labels: classes(random, 24, 8) };
+  },
+};
+
+/** Matrices ten times the usual start, so that every layer matters. */
+const loud = (weights: Map<string, HostTensor>) =>
+  new Map(
+    Array.from(weights, ([name, { shape, data }]): [string, HostTensor] => [
+      name,
+      { shape, data: shape.length === 2 && !/embed/.test(name) ? data.map((v) => 10 * v) : data },
+    ]),
+  );
+
+const ENCODER = {
+  tokens: 5,
+  features: 6,
+  dim: 16,
+  depth: 2,
+  heads: 2,
+  mlp: 20,
+  classes: 4,
+  norm: 'post',
+  qkvBias: false,
+} as const;
+
+const encoder: Family = {
+  name: 'encoder',
+  make: () => makeEncoder('small-encoder', ENCODER, loud(encoderInit(ENCODER, new Random(2, 'encoder'))), 'random'),
+  batch: (number) => {
+    const random = new Random(number, 'encoder batch');
+    return { features: tf.tensor3d(random.normals(6 * 5 * 6), [6, 5, 6]), labels: classes(random, 6, 4) };
+  },
+};
+
+const DECODER = {
+  dim: 16,
+  hidden: 24,
+  layers: 2,
+  heads: 4,
+  kvHeads: 2,
+  vocab: 11,
+  context: 8,
+  tied: true,
+  rope: 'halves',
+} as const;
+
+const decoder: Family = {
+  name: 'decoder',
+  make: () => makeDecoder('small-decoder', DECODER, loud(decoderInit(DECODER, new Random(3, 'decoder'))), 'random'),
+  batch: (number) => {
+    const random = new Random(number, 'decoder batch');
+    const tokens = () => tf.tidy(() => tf.reshape(classes(random, 4 * 6, 11), [4, 6]));
+    const weights = tf.tensor2d(
+      Float32Array.from({ length: 24 }, (_, i) => (i % 6 === 0 ? 0 : 1)),
+      [4, 6],
+    );
+    return { tokens: tokens(), targets: tokens(), weights };
+  },
+};
+
+/** Plain layers, a transformer encoder and a decoder. */
+export const families: readonly Family[] = [mlp, encoder, decoder];
+
+/** Options small enough for the small models. */
+export function smallOptions(method: Method, more: Record<string, unknown> = {}): unknown {
+  const own = /^full/.test(method.name) ? {} : { rank: 2, alpha: 4, ...more };
+  return method.options.parse(own);
+}
+
+/** Everything that any method may need, over two batches. */
+export function evidenceFor(family: Family, model: Model, steps = 20): Evidence {
+  const batches = [family.batch(101), family.batch(102)];
+  const { gradients, gradientBatches } = estimateGradients(model, model.linears, batches);
+  const { activations } = estimateActivations(model, model.linears, batches, { rank: 2, rho: 2, tau: 0.99 });
+  tf.dispose(batches);
+  return { gradients, gradientBatches, activations, steps };
+}
+
+/** Attaches a method to every linear layer. */
+export function attachTo(method: Method, family: Family, model: Model, more: Record<string, unknown> = {}): Adapters {
+  const evidence = method.needs.length > 0 || method.name === 'adalora' ? evidenceFor(family, model) : {};
+  return method.attach(model, model.linears, evidence, smallOptions(method, more), new Random(5, 'attach'));
+}
+
+/** Moves every adapter value away from its start, so that zeros hide nothing. */
+export function pretendTrained(adapters: Adapters, seed = 7): void {
+  for (const { name, group, value } of adapters.trainable) {
+    const noise = new Random(seed, name).normals(value.size, 0, group === 'lambda' ? 1 : 0.1);
+    tf.tidy(() => value.assign(tf.add(value, tf.tensor(noise, value.shape))));
+  }
+}
+
+/** Logits of a batch as numbers. */
+export function logitsOf(model: Model, net: Net, batch: Batch): Float32Array {
+  const logits = tf.tidy(() => model.logits(net, batch));
+  const values = logits.dataSync() as Float32Array;
+  logits.dispose();
+  return values;
+}
+
+/** Logits without adapters. */
+export const baseLogits = (model: Model, batch: Batch) => logitsOf(model, baseNet(model), batch);
+
+/** Host copies of all weights. */
+export const weightsOf = (model: Model): Map<string, Float32Array> =>
+  new Map(Array.from(model.params, ([name, value]) => [name, value.dataSync().slice() as Float32Array]));
