@@ -162,6 +162,11 @@ Object.assign(cases, {
   'where constant': one((x) => tf.where(mask([3, 4, 5]), x, tf.fill([3, 4, 5], -1e9))),
   gather: one((x) => tf.gather(x, ids([2, 0, 2, 2])), [4, 3]),
   'gather 2d ids': one((x) => tf.gather(x, ids([2, 0, 2, 2], [2, 2])), [4, 3]),
+  'gather batches': {
+    ...one((x) => tf.gather(x, ids([2, 0, 3, 1, 1, 0], [3, 2]), 1, 1)),
+    valueOnly: true,
+  },
+  'gather int32': { shapes: [], f: () => tf.gather(ids([5, 6, 7]), ids([2, 2, 0])), valueOnly: true },
   'gather axis 1': one((x) => tf.gather(x, ids([2, 0, 2, 2]), 1)),
   gatherND: { ...one((x) => tf.gatherND(x, ids([0, 1, 2, 3], [2, 2]))), valueOnly: true },
   unsortedSegmentSum: one((x) => tf.unsortedSegmentSum(x, tf.tensor1d([1, 0, 1, 2, 2], 'int32'), 3), [5, 4]),
@@ -238,6 +243,39 @@ function relativeError(actual: Float64Array, expected: Float64Array): number {
 }
 
 before(() => startWasm());
+
+test('gather refuses an index outside', () => {
+  assert.throws(() => tf.gather(tf.ones([3, 2]), tf.tensor1d([0, 3], 'int32')), /index 3 is not in 0 … 2/);
+});
+
+test('matMul of awkward sizes', async () => {
+  for (const [m, k, n] of [
+    [1, 1, 1],
+    [5, 1, 3],
+    [1, 37, 1],
+    [17, 33, 19],
+    [64, 50, 67],
+  ]) {
+    const shapes = [
+      [m, k],
+      [k, n],
+    ];
+    for (const [tA, tB] of [
+      [false, false],
+      [false, true],
+      [true, false],
+      [true, true],
+    ]) {
+      const item: Case = { shapes, f: (a, b) => tf.matMul(tA ? tf.transpose(a) : a, tB ? tf.transpose(b) : b, tA, tB) };
+      await tf.setBackend('cpu');
+      const expected = evaluate(item);
+      await tf.setBackend('wasm');
+      const actual = evaluate(item);
+      for (const [i, e] of expected.entries())
+        assert.ok(relativeError(actual[i].values, e.values) < 1e-5, `${[m, k, n, tA, tB, i]}`);
+    }
+  }
+});
 
 for (const [name, item] of Object.entries(cases)) {
   test(`${name}: as on the cpu backend`, async () => {

@@ -5,11 +5,11 @@
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../errors';
+import { putGather } from './gather';
 import { guardHeap, type WasmBackend } from './heap';
 import { putMatMul } from './matmul';
 import { putMoves } from './move';
 import { putReductions } from './reduce';
-import { putSegmentSum } from './segment';
 import { maxThreads, withThreads } from './threads';
 
 /** How to start. */
@@ -49,7 +49,7 @@ async function start(threads: number): Promise<void> {
   putMatMul();
   putMoves();
   putReductions();
-  putSegmentSum();
+  putGather();
   const before = processListeners();
   let ok: boolean;
   if (threads === 1) ok = await tf.setBackend('wasm');

@@ -39,16 +39,22 @@ function batchIndex(outer: number[], batch: number[]): (i: number) => number {
   };
 }
 
+/** Columns a pass of `transposeMatrix` writes to: few enough for the cache and the page table. */
+const columnBlock = 16;
+
 /** y[c, r] = x[r, c]. Four rows at a time: every store then fills a quarter of a cache line. */
-export function transposeMatrix(x: HeapView, y: HeapView, rows: number, columns: number, start = 0): void {
+function transposeMatrix(x: HeapView, y: HeapView, rows: number, columns: number, start: number): void {
   const whole = rows - (rows % 4);
-  for (let r = 0; r < whole; r += 4) {
-    let at = start + r * columns;
-    for (let c = 0, to = start + r; c < columns; c++, at++, to += rows) {
-      y[to] = x[at];
-      y[to + 1] = x[at + columns];
-      y[to + 2] = x[at + 2 * columns];
-      y[to + 3] = x[at + 3 * columns];
+  for (let block = 0; block < columns; block += columnBlock) {
+    const end = Math.min(block + columnBlock, columns);
+    for (let r = 0; r < whole; r += 4) {
+      let at = start + r * columns + block;
+      for (let c = block, to = start + r + block * rows; c < end; c++, at++, to += rows) {
+        y[to] = x[at];
+        y[to + 1] = x[at + columns];
+        y[to + 2] = x[at + 2 * columns];
+        y[to + 3] = x[at + 3 * columns];
+      }
     }
   }
   for (let r = whole; r < rows; r++)

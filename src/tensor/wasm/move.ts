@@ -34,7 +34,7 @@ export function copyRows(
 }
 
 /** x[begin … begin + size) along every axis. */
-export function slice(backend: WasmBackend, x: tf.TensorInfo, begin: number[], size: number[]): tf.TensorInfo {
+function slice(backend: WasmBackend, x: tf.TensorInfo, begin: number[], size: number[]): tf.TensorInfo {
   if (size.every((n, i) => n === x.shape[i])) return alias(backend, x, size);
   const out = backend.makeOutput(size, x.dtype);
   if (sizeOf(size) === 0) return out;

@@ -14,7 +14,7 @@ interface ReduceAttrs {
 }
 
 /** out[o, i] = scale · Σ_r x[o, r, i]. */
-export function reduceBlock(x: HeapView, out: HeapView, outer: number, reduce: number, inner: number, scale: number) {
+function reduceBlock(x: HeapView, out: HeapView, outer: number, reduce: number, inner: number, scale: number) {
   if (inner === 1) {
     for (let o = 0, at = 0; o < outer; o++) {
       let s0 = 0;
