@@ -1,23 +1,41 @@
 /** Command-line options that several commands share. */
 import { join } from 'node:path';
-import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { parseArgs } from 'node:util';
 import { messageOf, UserError } from '../errors';
 import { parseValue } from '../experiments/options';
 import { projectRoot } from '../tensor/native';
 
-/** Strict parsing: an unknown option is an error that names it. */
-export function parse<T extends NonNullable<ParseArgsConfig['options']>>(args: string[], options: T, positionals = 0) {
+/** How an option is declared. */
+export interface OptionSpec {
+  readonly type: 'string' | 'boolean';
+  readonly multiple?: boolean;
+}
+
+type ValueOf<S extends OptionSpec> = S['type'] extends 'boolean'
+  ? boolean
+  : S['multiple'] extends true
+    ? string[]
+    : string;
+
+/** What came of the options; those not given are undefined. */
+export interface Parsed<T extends Record<string, OptionSpec>> {
+  readonly values: { readonly [K in keyof T]?: ValueOf<T[K]> };
+  readonly positionals: readonly string[];
+}
+
+/** Strict parsing: an unknown option is an error that names it and lists the known ones. */
+export function parse<T extends Record<string, OptionSpec>>(args: string[], options: T, positionals = 0): Parsed<T> {
+  const known = Object.keys(options).map((name) => `--${name}`);
+  let parsed: ReturnType<typeof parseArgs>;
   try {
-    const parsed = parseArgs({ args, options, allowPositionals: positionals > 0, strict: true });
-    if (parsed.positionals.length > positionals) {
-      throw new UserError(`unexpected argument "${parsed.positionals[positionals]}"`);
-    }
-    return parsed;
+    parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    const known = Object.keys(options).map((name) => `--${name}`);
-    throw new UserError(`${messageOf(error).split('\n')[0]}\nOptions: ${known.join(', ')}`);
+    throw new UserError(`${messageOf(error).split('\n')[0]}\nOptions: ${known.join(', ') || 'none'}`);
   }
+  if (parsed.positionals.length > positionals) {
+    throw new UserError(`unexpected argument "${parsed.positionals[positionals]}"`);
+  }
+  return parsed as unknown as Parsed<T>;
 }
 
 /** `--set key=value`, repeated, to an object. */

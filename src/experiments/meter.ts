@@ -1,25 +1,30 @@
 /** Time by phase and peak memory of a run. */
-import * as tf from '@tensorflow/tfjs';
+import { PeakMemory } from '../tensor/memory';
+
+const MIB = 2 ** 20;
 
 export class Meter {
   private readonly phases: Record<string, number> = {};
   private readonly started = performance.now();
-  private peakTensors = 0;
+  private readonly peaks = new PeakMemory();
+  private depth = 0;
+  private stepBytes = 0;
 
-  /** Runs a phase and adds its milliseconds. */
+  /** Runs a phase and adds its milliseconds; memory is charged to the outermost phase. */
   async time<T>(phase: string, work: () => Promise<T>): Promise<T> {
     const from = performance.now();
+    if (this.depth++ === 0) this.peaks.begin(phase);
     try {
       return await work();
     } finally {
+      if (--this.depth === 0) this.peaks.end();
       this.phases[phase] = (this.phases[phase] ?? 0) + performance.now() - from;
-      this.sample();
     }
   }
 
-  /** Notes the bytes of live tensors now. */
-  sample(): void {
-    this.peakTensors = Math.max(this.peakTensors, tf.memory().numBytes);
+  /** Notes the most bytes of live tensors inside a training step. */
+  stepPeak(bytes: number): void {
+    this.stepBytes = Math.max(this.stepBytes, bytes);
   }
 
   /** Median and minimum of the step times, the first two left out as warm-up where there are more. */
@@ -36,9 +41,17 @@ export class Meter {
     return Object.fromEntries(Object.entries(all).map(([phase, ms]) => [phase, Math.round(ms * 100) / 100]));
   }
 
-  /** MiB: `rss` is the peak of the whole process so far, `tensors` the peak between steps. */
+  /**
+   * MiB: `rss` is the process's peak, `trainRss` its peak while training, `step` the live tensors inside a step.
+   * Where the kernel cannot reset its mark, `trainRss` is the peak since the process began.
+   */
   memory(): Record<string, number> {
-    const round = (mib: number) => Math.round(mib * 10) / 10;
-    return { rss: round(process.resourceUsage().maxRSS / 1024), tensors: round(this.peakTensors / 2 ** 20) };
+    const round = (bytes: number) => Math.round((bytes / MIB) * 10) / 10;
+    const { resident } = this.peaks.peak();
+    return {
+      rss: round(resident),
+      trainRss: round(this.peaks.phases.train?.resident ?? 0),
+      step: round(this.stepBytes),
+    };
   }
 }

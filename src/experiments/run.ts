@@ -121,10 +121,7 @@ async function runLoaded(
         data: task.train,
         options: training,
         random,
-        onProgress: (progress) => {
-          meter.sample();
-          context.onProgress?.(progress);
-        },
+        onProgress: context.onProgress,
         onEvaluate: async (step) => void (step < training.steps && (await evaluate(step, 'validation'))),
         signal: context.signal,
       }),
@@ -132,6 +129,7 @@ async function runLoaded(
     const { step, loss, lr } = result.curve;
     record.curve = { step, loss, lr };
     meter.steps(result.stepTimes);
+    meter.stepPeak(result.peakBytes);
     if (adapters.ranks) record.ranks = Object.fromEntries(adapters.ranks); // AdaLoRA's change while training
     if (result.cancelled) {
       record.status = 'cancelled';

@@ -16,21 +16,27 @@ export function trainableOf(model: Model, adapters: Adapters): Parameter[] {
   return [...adapters.trainable, ...head];
 }
 
-/** Gradients by parameter name and the loss without the method's penalty. Caller disposes both. */
+/**
+ * Gradients by parameter name and the loss without the method's penalty; caller disposes both. `bytes` is the live
+ * tensor memory at its highest, between the forward and the backward pass.
+ */
 export function lossAndGradients(
   model: Model,
   adapters: Adapters,
   parameters: readonly Parameter[],
   batch: Batch,
-): { loss: Scalar; gradients: Record<string, Tensor> } {
+): { loss: Scalar; gradients: Record<string, Tensor>; bytes: number } {
   return tf.tidy(() => {
     let loss: Scalar | null = null;
+    let bytes = 0;
     // the engine's own entry: `tf.variableGrads` refuses variables that are not marked trainable
     const { grads } = tf.engine().gradients(
       () => {
         const task = model.loss(adapters.net, batch);
         loss = tf.keep(tf.clone(task));
-        return adapters.penalty ? tf.add(task, adapters.penalty()) : task;
+        const total = adapters.penalty ? tf.add(task, adapters.penalty()) : task;
+        bytes = tf.memory().numBytes;
+        return total;
       },
       parameters.map((parameter) => parameter.value),
       undefined,
@@ -40,7 +46,7 @@ export function lossAndGradients(
     parameters.forEach(({ name }, i) => {
       if (grads[i]) gradients[name] = grads[i];
     });
-    return { loss: loss as unknown as Scalar, gradients };
+    return { loss: loss as unknown as Scalar, gradients, bytes };
   });
 }
 
@@ -60,10 +66,11 @@ export function clipGradients(gradients: Record<string, Tensor>, most: number): 
   });
 }
 
-/** What a step leaves behind; both are scalars to be read and disposed. */
+/** What a step leaves behind; loss and norm are to be read and disposed. */
 export interface StepResult {
   readonly loss: Scalar;
   readonly norm: Scalar;
+  readonly bytes: number;
 }
 
 /** Runs one eager step. */
@@ -76,12 +83,12 @@ export function trainStep(
   clip: number,
   step: number,
 ): StepResult {
-  const { loss, gradients } = lossAndGradients(model, adapters, optimiser.parameters, batch);
+  const { loss, gradients, bytes } = lossAndGradients(model, adapters, optimiser.parameters, batch);
   const rewritten = adapters.rewriteGradients ? adapters.rewriteGradients(gradients) : gradients;
   const norm = clipGradients(rewritten, clip);
   optimiser.apply(rewritten, scalars);
   adapters.afterStep?.(step, rewritten);
   tf.dispose(rewritten);
   if (rewritten !== gradients) tf.dispose(gradients);
-  return { loss, norm };
+  return { loss, norm, bytes };
 }

@@ -37,6 +37,8 @@ export interface TrainingResult {
   readonly cancelled: boolean;
   /** Milliseconds of every step, evaluation not counted. */
   readonly stepTimes: number[];
+  /** Most bytes of live tensors inside a step. */
+  readonly peakBytes: number;
 }
 
 /**
@@ -53,15 +55,17 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
   });
   const curve: TrainingResult['curve'] = { step: [], loss: [], lr: [], norm: [] };
   const stepTimes: number[] = [];
+  let peakBytes = 0;
   const batches = batchesOf(data, options.batch, run.random.fork('order'));
   try {
     for (let step = 1; step <= options.steps; step++) {
-      if (run.signal?.aborted) return { curve, stepTimes, cancelled: true };
+      if (run.signal?.aborted) return { curve, stepTimes, peakBytes, cancelled: true };
       const started = performance.now();
       const batch = batches.next().value;
       const lr = options.lr * scheduleFactor(step, options.steps, options.warmup, options.minLr);
       const scalars = optimiser.scalars(step, lr);
       const result = trainStep(model, adapters, optimiser, batch, scalars, options.clip, step);
+      peakBytes = Math.max(peakBytes, result.bytes);
       const loss = (await result.loss.data())[0];
       const norm = (await result.norm.data())[0];
       tf.dispose([result.loss, result.norm, batch, scalars] as unknown as tf.TensorContainer);
@@ -77,7 +81,7 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
       if (options.evalEvery > 0 && step % options.evalEvery === 0) await run.onEvaluate?.(step);
       await new Promise((resolve) => setImmediate(resolve)); // lets Ctrl-C and progress through
     }
-    return { curve, stepTimes, cancelled: false };
+    return { curve, stepTimes, peakBytes, cancelled: false };
   } finally {
     optimiser.dispose();
   }

@@ -1,0 +1,94 @@
+/** `gora quickstart`: the main job in a minute or two, on whatever backend is there. */
+import { relative } from 'node:path';
+import { labelled, type Outcome, runPlan } from '../experiments/plan';
+import { findPlan } from '../experiments/plans';
+import { prepareFolder } from '../experiments/store';
+import { type Column, exportTable, lossCurves, methodStyle, rankHeatmap, type Table } from '../reports';
+import { saveFigure, saveTable } from '../reports/files';
+import { closeRenderer } from '../reports/render';
+import { startBackend } from '../tensor/backend';
+import { dataFolder, interruptSignal, outFolder, parse } from './args';
+import { progressReporter } from './progress';
+
+const options = { out: { type: 'string' }, seed: { type: 'string' }, steps: { type: 'string' } } as const;
+
+/** Accuracy, size and time of each method, one run each. */
+export function quickstartTable(outcomes: readonly Outcome[]): Table {
+  const right = (title: string): Column => ({ title, align: 'right', parts: ['value'] });
+  const cell = (value: number, text: string) => ({ text, numbers: [value] });
+  return {
+    name: 'table',
+    title: outcomes[0].record.primary.title,
+    columns: [
+      { title: 'Method', align: 'left' },
+      right('Accuracy (%)'),
+      right('Before (%)'),
+      right('Trainable'),
+      right('Training (s)'),
+      right('Preparation (s)'),
+    ],
+    rows: outcomes.map(({ variant, record }) => {
+      const before = record.evaluations[0].metrics.accuracy;
+      const preparation = ((record.timings.gradients ?? 0) + (record.timings.attach ?? 0)) / 1000;
+      const training = record.timings.train / 1000;
+      return [
+        { text: methodStyle(variant).title, records: [record.id] },
+        cell(record.metrics.accuracy, record.metrics.accuracy.toFixed(1)),
+        cell(before, before.toFixed(1)),
+        cell(record.model.trainable, record.model.trainable.toLocaleString('en')),
+        cell(training, training.toFixed(1)),
+        cell(preparation, preparation.toFixed(1)),
+      ];
+    }),
+    notes: ['One run each; Before is validation accuracy at the start. `gora reproduce glyphs` runs seeds.'],
+  };
+}
+
+export async function quickstartCommand(args: string[]): Promise<number> {
+  const { values } = parse(args, options);
+  const started = performance.now();
+  const out = outFolder('quickstart', values.out);
+  prepareFolder(out);
+  const backend = await startBackend();
+  process.stderr.write(`backend: ${backend.name} (${backend.device}, ${backend.threads} threads)\n`);
+  for (const note of backend.notes) process.stderr.write(`  ${note}\n`);
+  const plan = findPlan('glyphs');
+  const { signal, release } = interruptSignal();
+  try {
+    let reporter = progressReporter('');
+    const result = await runPlan(
+      {
+        ...plan,
+        seeds: [Number(values.seed ?? 1)],
+        grid: [],
+        set: { ...plan.set, ...(values.steps ? { steps: Number(values.steps) } : {}) },
+      },
+      {
+        out,
+        dataDir: dataFolder(),
+        signal,
+        onRun: (label) => {
+          reporter = progressReporter(label);
+        },
+        onProgress: (progress) => reporter(progress),
+      },
+    );
+    const table = quickstartTable(result.outcomes);
+    const records = labelled(result.outcomes);
+    const files = saveTable(table, out, ['md', 'csv']);
+    const gora = records.filter((record) => record.spec.method === 'gora');
+    for (const figure of [
+      { ...lossCurves(records, { smoothing: 0.9 }), name: 'loss' },
+      { ...rankHeatmap(gora), name: 'ranks' },
+    ]) {
+      files.push(...(await saveFigure(figure, out)));
+    }
+    process.stdout.write(`${exportTable(table, 'text')}\n`);
+    process.stdout.write(`${files.map((file) => `  ${relative(process.cwd(), file)}`).join('\n')}\n`);
+    process.stdout.write(`${((performance.now() - started) / 1000).toFixed(0)} s on ${backend.name}.\n`);
+    return 0;
+  } finally {
+    release();
+    await closeRenderer();
+  }
+}

@@ -1,0 +1,106 @@
+/** `gora reproduce NAME`: a whole comparison, its table and its charts. */
+import { relative } from 'node:path';
+import { UserError } from '../errors';
+import { labelled, type Outcome, type PlanResult, runPlan } from '../experiments/plan';
+import { findPlan, plans, quick } from '../experiments/plans';
+import { prepareFolder } from '../experiments/store';
+import {
+  exportTable,
+  type Figure,
+  lossCurves,
+  methodTable,
+  metricBars,
+  rankBars,
+  rankHeatmap,
+  type Table,
+  timeBars,
+} from '../reports';
+import { saveFigure, saveTable } from '../reports/files';
+import { closeRenderer } from '../reports/render';
+import { dataFolder, interruptSignal, outFolder, parse } from './args';
+import { costTable, ratesTable } from './cost';
+import { progressReporter } from './progress';
+
+const options = {
+  quick: { type: 'boolean' },
+  list: { type: 'boolean' },
+  data: { type: 'string' },
+  out: { type: 'string' },
+} as const;
+
+/** The comparison's tables: results, cost, chosen learning rates. */
+function tablesOf(title: string, result: PlanResult): Table[] {
+  const records = labelled(result.outcomes);
+  const tables = [methodTable(records, { name: 'table', title }), costTable(result.outcomes)];
+  return result.learningRates.size > 0 ? [...tables, ratesTable(result)] : tables;
+}
+
+/** Charts of the first case where a chart shows one. */
+function figuresOf(outcomes: readonly Outcome[]): Figure[] {
+  const records = labelled(outcomes);
+  const first = labelled(outcomes.filter((outcome) => outcome.case === outcomes[0].case));
+  const gora = first.filter((record) => /^gora/.test(record.spec.method));
+  const one = gora.filter((record) => record.spec.method === gora[0].spec.method);
+  return [
+    { ...metricBars(records), name: 'metric' },
+    { ...lossCurves(first, { smoothing: 0.9 }), name: 'loss' },
+    { ...timeBars(first), name: 'step-time' },
+    ...(one.length > 0
+      ? [
+          { ...rankHeatmap(one), name: 'ranks' },
+          { ...rankBars(one), name: 'ranks-by-type' },
+        ]
+      : []),
+  ];
+}
+
+/** Writes all tables and figures of a finished plan. */
+export async function report(title: string, result: PlanResult, dir: string): Promise<string[]> {
+  const files = tablesOf(title, result).flatMap((table) => saveTable(table, dir));
+  try {
+    for (const figure of figuresOf(result.outcomes)) files.push(...(await saveFigure(figure, dir)));
+  } finally {
+    await closeRenderer();
+  }
+  return files;
+}
+
+export async function reproduceCommand(args: string[]): Promise<number> {
+  const { values, positionals } = parse(args, options, 1);
+  if (values.list) {
+    process.stdout.write(`${plans.map((plan) => `  ${plan.name.padEnd(16)}  ${plan.title}`).join('\n')}\n`);
+    return 0;
+  }
+  if (positionals.length === 0) throw new UserError('reproduce what? `gora reproduce --list` shows the comparisons');
+  const plan = values.quick ? quick(findPlan(positionals[0])) : findPlan(positionals[0]);
+  const out = outFolder(plan.name, values.out);
+  prepareFolder(out);
+  const { signal, release } = interruptSignal();
+  try {
+    let label = '';
+    const result = await runPlan(plan, {
+      out,
+      dataDir: dataFolder(values.data),
+      signal,
+      onRun: (name, done, total) => {
+        label = `[${done}/${total}] ${name}`;
+      },
+      onProgress: (progress) => reporter(label)(progress),
+    });
+    const files = await report(plan.title, result, out);
+    process.stdout.write(`${exportTable(tablesOf(plan.title, result)[0], 'text')}\n`);
+    process.stdout.write(`${files.map((file) => `  ${relative(process.cwd(), file)}`).join('\n')}\n`);
+    return 0;
+  } finally {
+    release();
+  }
+}
+
+const reporters = new Map<string, ReturnType<typeof progressReporter>>();
+
+/** One reporter a run, so that each keeps its own clock. */
+function reporter(label: string) {
+  const known = reporters.get(label) ?? progressReporter(label);
+  reporters.set(label, known);
+  return known;
+}

@@ -1,0 +1,137 @@
+/**
+ * A comparison: variants of methods × cases of a task × seeds, the learning rate of every variant and case chosen
+ * on validation data first. Every run is a record on disk, so an interrupted plan goes on where it stopped.
+ */
+import { join } from 'node:path';
+import { UserError } from '../errors';
+import type { RunRecord } from './record';
+import { type RunContext, RunFailed, runExperiment } from './run';
+import { type RunRequest, recordId, resolveSpec } from './spec';
+import { findRecord, writeRecord } from './store';
+
+type Settings = Readonly<Record<string, unknown>>;
+
+/** A method with settings, under the name that tables show. */
+export interface Variant {
+  readonly label: string;
+  readonly method: string;
+  readonly set?: Settings;
+}
+
+/** A setting of the task, e.g. the speaker held out. */
+export interface Case {
+  readonly label: string;
+  readonly set?: Settings;
+}
+
+export interface Plan {
+  readonly name: string;
+  readonly title: string;
+  readonly task: string;
+  readonly model?: string;
+  readonly variants: readonly Variant[];
+  readonly cases: readonly Case[];
+  readonly seeds: readonly number[];
+  /** Learning rates tried for every variant and case; empty = the task's own. */
+  readonly grid: readonly number[];
+  /** Seed of the tuning runs; not among `seeds`. */
+  readonly tuningSeed: number;
+  /** Settings of every run. */
+  readonly set?: Settings;
+}
+
+/** A finished run with its place in the plan. */
+export interface Outcome {
+  readonly variant: string;
+  readonly case: string;
+  readonly record: RunRecord;
+}
+
+export interface PlanResult {
+  readonly outcomes: readonly Outcome[];
+  /** Learning rate chosen, by `case/variant`. */
+  readonly learningRates: ReadonlyMap<string, number>;
+  readonly tuning: readonly Outcome[];
+}
+
+export interface PlanContext extends RunContext {
+  readonly out: string;
+  /** Called before every run that is not on disk yet. */
+  readonly onRun?: (label: string, done: number, total: number) => void;
+}
+
+/** Final validation metrics of a record. */
+function validation(record: RunRecord): Record<string, number> | null {
+  const last = record.evaluations.filter((e) => e.split === 'validation').at(-1);
+  return record.status === 'completed' && last ? last.metrics : null;
+}
+
+/** Best first: primary metric on validation data, then validation loss. Diverged runs go last. */
+function better(a: RunRecord, b: RunRecord): number {
+  const [ma, mb] = [validation(a), validation(b)];
+  if (!ma || !mb) return Number(!ma) - Number(!mb);
+  const { metric, higherIsBetter } = a.primary;
+  const difference = higherIsBetter ? mb[metric] - ma[metric] : ma[metric] - mb[metric];
+  return difference || ma.loss - mb.loss;
+}
+
+async function runOnce(request: RunRequest, dir: string, context: PlanContext): Promise<RunRecord> {
+  const known = findRecord(dir, recordId(resolveSpec(request)));
+  if (known) return known;
+  try {
+    const record = await runExperiment(request, context);
+    writeRecord(dir, record);
+    if (record.status === 'cancelled') throw new UserError('interrupted: the same command goes on from here');
+    return record;
+  } catch (error) {
+    // a diverged run is a result of the grid, anything else is a fault
+    if (!(error instanceof RunFailed) || !/diverged/.test(error.message)) throw error;
+    writeRecord(dir, error.record);
+    return error.record;
+  }
+}
+
+/**
+ * Runs what is missing of a plan and returns everything.
+ * @throws UserError when every learning rate of a variant diverged, or the plan was interrupted.
+ */
+export async function runPlan(plan: Plan, context: PlanContext): Promise<PlanResult> {
+  const total = plan.cases.length * plan.variants.length * (plan.grid.length + plan.seeds.length);
+  const outcomes: Outcome[] = [];
+  const tuning: Outcome[] = [];
+  const learningRates = new Map<string, number>();
+  let done = 0;
+  const run = async (variant: Variant, where: Case, seed: number, set: Settings, dir: string) => {
+    done += 1;
+    const { task, model } = plan;
+    const settings = { ...plan.set, ...where.set, ...variant.set, ...set };
+    context.onRun?.(`${where.label} ${variant.label} seed ${seed}${set.lr ? ` lr ${set.lr}` : ''}`, done, total);
+    const record = await runOnce({ task, model, method: variant.method, seed, set: settings }, dir, context);
+    return { variant: variant.label, case: where.label, record };
+  };
+  for (const where of plan.cases) {
+    for (const variant of plan.variants) {
+      const tried: Outcome[] = [];
+      for (const lr of plan.grid) {
+        tried.push(await run(variant, where, plan.tuningSeed, { lr }, join(context.out, 'tuning')));
+      }
+      tuning.push(...tried);
+      const best = [...tried].sort((a, b) => better(a.record, b.record))[0];
+      if (best && !validation(best.record)) {
+        throw new UserError(`${variant.label} diverged at every learning rate of the grid (${plan.grid.join(', ')})`);
+      }
+      const chosen: Settings = best ? { lr: best.record.spec.training.lr } : {};
+      if (best) learningRates.set(`${where.label}/${variant.label}`, best.record.spec.training.lr as number);
+      for (const seed of plan.seeds) outcomes.push(await run(variant, where, seed, chosen, join(context.out, 'runs')));
+    }
+  }
+  return { outcomes, learningRates, tuning };
+}
+
+/** Records under the plan's labels: `task` becomes the case, `method` the variant. For tables and charts. */
+export function labelled(outcomes: readonly Outcome[]): RunRecord[] {
+  return outcomes.map(({ variant, case: where, record }) => ({
+    ...record,
+    spec: { ...record.spec, task: where, method: variant },
+  }));
+}

@@ -1,0 +1,68 @@
+/** The comparisons that `gora reproduce` knows. A plan is never edited once its results are committed: add another. */
+import { SPEAKERS } from '../data/tasks/fsdd';
+import { UserError } from '../errors';
+import type { Plan, Variant } from './plan';
+
+const four: readonly Variant[] = ['full', 'lora', 'lora-ga', 'gora'].map((method) => ({ label: method, method }));
+
+/** GoRA's B starts away from zero, so LoRA+'s ratio is a question of its own. */
+const ratios: readonly Variant[] = ['lora', 'gora'].flatMap((method) =>
+  [1, 4, 16].map((ratio) => ({ label: `${method}, ratio ${ratio}`, method, set: { loraPlusRatio: ratio } })),
+);
+
+const decade = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
+
+export const plans: readonly Plan[] = [
+  {
+    name: 'shakespeare',
+    title: 'stories260K → tinyshakespeare: test loss at equal steps and batch',
+    task: 'shakespeare',
+    variants: four,
+    cases: [{ label: 'shakespeare' }],
+    seeds: [1, 2, 3],
+    grid: [3e-4, 1e-3, 3e-3, 1e-2, 3e-2],
+    tuningSeed: 100,
+    set: { evalEvery: 0 },
+  },
+  {
+    name: 'fsdd-loso',
+    title: 'KWT-1 → spoken digits of an unseen speaker, 5 clips a digit',
+    task: 'fsdd-loso',
+    variants: four,
+    cases: SPEAKERS.map((speaker) => ({ label: speaker, set: { speaker } })),
+    seeds: [1, 2, 3],
+    grid: decade,
+    tuningSeed: 100,
+    set: { shots: 5, steps: 60, evalEvery: 0 },
+  },
+  {
+    name: 'gora-loraplus',
+    title: 'Does GoRA need LoRA+? Learning-rate ratio of B to A',
+    task: 'shakespeare',
+    variants: ratios,
+    cases: [{ label: 'shakespeare' }],
+    seeds: [1, 2, 3],
+    grid: [3e-4, 1e-3, 3e-3, 1e-2, 3e-2],
+    tuningSeed: 100,
+    set: { evalEvery: 0 },
+  },
+];
+
+/** A plan cut down to show that everything works: one case, one seed, two rates, few steps. */
+export function quick(plan: Plan): Plan {
+  return {
+    ...plan,
+    name: `${plan.name}-quick`,
+    cases: plan.cases.slice(0, 1),
+    seeds: plan.seeds.slice(0, 1),
+    grid: plan.grid.slice(1, 3),
+    set: { ...plan.set, steps: 10 },
+  };
+}
+
+/** @throws UserError that lists the known names. */
+export function findPlan(name: string): Plan {
+  const found = plans.find((plan) => plan.name === name);
+  if (!found) throw new UserError(`unknown comparison "${name}". Comparisons: ${plans.map((p) => p.name).join(', ')}`);
+  return found;
+}
