@@ -47,14 +47,8 @@ function reduce(backend: WasmBackend, x: tf.TensorInfo, attrs: ReduceAttrs, mean
   const axes = [...new Set(tf.util.parseAxisParam(attrs.axis, x.shape))].sort((a, b) => a - b);
   const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
   const neighbours = axes.every((axis, i) => axis === axes[0] + i);
-  let input = alias(backend, x);
-  let first = axes[0] ?? rank;
-  if (!neighbours) {
-    backend.disposeData(input.dataId);
-    const perm = [...kept, ...axes];
-    input = transpose(backend, x, perm);
-    first = kept.length;
-  }
+  const input = neighbours ? alias(backend, x) : transpose(backend, x, [...kept, ...axes]);
+  const first = neighbours ? (axes[0] ?? rank) : kept.length;
   const count = sizeOf(axes.map((axis) => x.shape[axis]));
   const outer = sizeOf(input.shape.slice(0, first));
   const inner = sizeOf(input.shape.slice(first + axes.length));
