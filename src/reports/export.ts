@@ -83,7 +83,7 @@ export function escapeLatex(text: string): string {
 }
 
 function toLatex(table: Table, trace: boolean): string {
-  // a row that begins with [ would be read as the option of the \\\\ before it
+  // a row that begins with [ would be read as the option of the line break before it
   const row = (cells: readonly string[]) => `    ${cells.join(' & ').replace(/^(?=\[)/, '{}')} \\\\`;
   const cellText = (cell: Cell) => (cell.bold ? `\\textbf{${escapeLatex(cell.text)}}` : escapeLatex(cell.text));
   return [

@@ -33,14 +33,14 @@ const styles: ReadonlyMap<string, MethodStyle> = new Map(
     olora: style('OLoRA', '#882255', 'dash', 'pentagon'),
     'lora-ga': style('LoRA-GA', '#0072B2', 'solid', 'diamond'),
     adalora: style('AdaLoRA', '#999933', 'dot', 'hexagon'),
-    eva: style('EVA', '#44AA99', 'dashdot', 'star-square'),
+    eva: style('EVA', '#44AA99', 'longdash', 'star-square'),
     gora: style('GoRA', '#D55E00', 'solid', 'star'),
     'lora-one': style('LoRA-One', '#AA4499', 'longdash', 'bowtie'),
     'lora-pro': style('LoRA-Pro', '#117733', 'dash', 'hourglass'),
     'lora-fa': style('LoRA-FA', '#88CCEE', 'dot', 'triangle-left'),
     'lora-ga2': style('LoRA-GA²', '#0072B2', 'dashdot', 'diamond-open'),
     qlora: style('QLoRA', '#009E73', 'dot', 'circle-open'),
-    qgora: style('QGoRA', '#D55E00', 'dash', 'star-open'),
+    qgora: style('QGoRA', '#D55E00', 'dashdot', 'star-open'),
   }),
 );
 

@@ -74,7 +74,9 @@ export async function pdfOf(svg: string, width: number, height: number): Promise
     document.on('end', () => resolve(Buffer.concat(chunks)));
     document.on('error', reject);
   });
-  draw(document, svg, 0, 0, {
+  // plotly trims leader lines with dashes of length 0, which PDF knows and pdfkit refuses
+  const dashed = svg.replace(/stroke-dasharray: [^;"]*/g, (dashes) => dashes.replace(/(?<![\d.])0px/g, '0.001px'));
+  draw(document, dashed, 0, 0, {
     width: width * 0.75,
     height: height * 0.75,
     fontCallback: (_family, bold, italic) => (bold ? 'bold' : italic ? 'italic' : 'regular'),

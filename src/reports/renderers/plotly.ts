@@ -39,5 +39,7 @@ export function plotlyInput(figure: Figure, width: number, height: number) {
     data: object[];
     layout: object;
   };
-  return { data, layout: { ...layout, width, height }, config: { staticPlot: true } };
+  // without ids of our own plotly draws random ones
+  const named = data.map((trace, i) => ({ uid: `t${i}`, ...trace }));
+  return { data: named, layout: { ...layout, width, height }, config: { staticPlot: true } };
 }
