@@ -4,7 +4,7 @@ import { UserError } from '../../errors';
 import type { LinearLayer, Model } from '../../models/model';
 import { param } from '../../models/params';
 import { Random } from '../../tensor/random';
-import { LoraAdapters, type LoraStart } from '../lora-adapters';
+import { checkRank, LoraAdapters, type LoraStart } from '../lora-adapters';
 import type { Evidence, Method } from '../method';
 import { chooseGamma, convergenceWatch } from './adaptive';
 import { adapterParameters, advantages, allocateRanks } from './allocation';
@@ -67,6 +67,7 @@ function startOf(
   o: GoraOptions,
   random: Random,
 ) {
+  checkRank(layer, rank);
   const scale = scaleOf(o, rank);
   const gradient = () => gradientOf(layer);
   const weight = () => param(model, layer.weight).dataSync() as Float32Array;

@@ -36,7 +36,7 @@ const ranks = (options: Partial<AllocationOptions>, scores: readonly number[] = 
 
 test('the worked example: √ gives 4/6/18/5, identity 4/7/21/5, in the paper’s and the authors’ order of rounding', () => {
   const real = realRanks(layers, advantages(importances, paper), 8, 'sqrt');
-  [3.223, 6.342, 18.572, 5.73].forEach((v, i) => assert.ok(Math.abs(real[i] - v) < 5e-4, `${real[i]}`));
+  for (const [i, v] of [3.223, 6.342, 18.572, 5.73].entries()) assert.ok(Math.abs(real[i] - v) < 5e-4, `${real[i]}`);
   for (const rounding of ['floor', 'authors'] as const) {
     assert.deepEqual(ranks({ rounding }), [4, 6, 18, 5]);
     assert.deepEqual(ranks({ rounding, feature: 'identity' }), [4, 7, 21, 5]);
@@ -57,7 +57,7 @@ test('softmax over importances scaled to [0, 1], temperature 0.5', () => {
   const shares = advantages([1, 2, 3], { share: 'softmax', temperature: 0.5 });
   const raised = [0, 0.5, 1].map((v) => Math.exp(v / 0.5));
   const total = raised.reduce((a, b) => a + b);
-  shares.forEach((share, i) => assert.ok(Math.abs(share - raised[i] / total) < 1e-12));
+  for (const [i, share] of shares.entries()) assert.ok(Math.abs(share - raised[i] / total) < 1e-12);
   const cold = advantages([-3, 0, 1e6], { share: 'softmax', temperature: 1e-4 });
   assert.deepEqual(cold.map(Math.round), [0, 0, 1]);
 });

@@ -85,9 +85,7 @@ test('scores follow the targets; √ scaling; a negative entropy under √ names
       continue;
     }
     const plain = run(false).flat();
-    run(true)
-      .flat()
-      .forEach((v, i) => close(v, Math.sqrt(plain[i])));
+    for (const [i, v] of run(true).flat().entries()) close(v, Math.sqrt(plain[i]));
     const third = importanceMetrics[importance]({
       layer: model.linears[2],
       weight: param(model, 'layers.2.weight').dataSync() as Float32Array,
