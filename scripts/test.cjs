@@ -6,10 +6,9 @@ const { join } = require('node:path');
 const root = join(__dirname, '..');
 const words = process.argv.slice(2);
 const files = readdirSync(join(root, 'tests'), { recursive: true })
-  .map(String)
+  .map((file) => join('tests', String(file)))
   .filter((file) => file.endsWith('.test.ts') && words.every((word) => file.includes(word)))
-  .sort()
-  .map((file) => join('tests', file));
+  .sort();
 if (files.length === 0) {
   console.error(`no test file holds ${words.join(' and ')}`);
   process.exit(1);

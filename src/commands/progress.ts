@@ -1,15 +1,18 @@
 /** Progress of training on a terminal (one line, redrawn) or in a log (a line now and then). */
-import type { Progress } from '../training/train';
+import type { TrainingProgress } from '../training/train';
 
 const WIDTH = 24;
 
-function line({ step, steps, loss, millisecondsPerStep }: Progress): string {
+function line({ step, steps, loss, millisecondsPerStep }: TrainingProgress): string {
   const left = ((steps - step) * millisecondsPerStep) / 1000;
   return `step ${step}/${steps}  loss ${loss.toFixed(4)}  ${millisecondsPerStep.toFixed(0)} ms/step  ${left.toFixed(0)} s left`;
 }
 
 /** A reporter for one run; `label` opens every line. Writes to standard error. */
-export function progressReporter(label: string, stream: NodeJS.WriteStream = process.stderr): (p: Progress) => void {
+export function progressReporter(
+  label: string,
+  stream: NodeJS.WriteStream = process.stderr,
+): (p: TrainingProgress) => void {
   let last = Number.NEGATIVE_INFINITY;
   return (progress) => {
     const done = progress.step === progress.steps;

@@ -10,7 +10,7 @@ import { startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
 import { trainableOf } from '../training/step';
-import { type Progress, train } from '../training/train';
+import { type TrainingProgress, train } from '../training/train';
 import { environmentOf } from './environment';
 import { gatherEvidence } from './evidence';
 import { Meter } from './meter';
@@ -19,7 +19,7 @@ import { type RunRequest, recordId, resolveSpec } from './spec';
 
 export interface RunContext {
   readonly dataDir: string;
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: (progress: TrainingProgress) => void;
   /** Stops the run after the current step; its record says `cancelled`. */
   readonly signal?: AbortSignal;
   /** Called with the trained model before it is freed, e.g. to save the adapter. */

@@ -11,7 +11,7 @@ import type { TrainingOptions } from './options';
 import { scheduleFactor } from './schedule';
 import { trainableOf, trainStep } from './step';
 
-export interface Progress {
+export interface TrainingProgress {
   readonly step: number;
   readonly steps: number;
   readonly loss: number;
@@ -25,7 +25,7 @@ export interface TrainingRun {
   readonly data: Dataset;
   readonly options: TrainingOptions;
   readonly random: Random;
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: (progress: TrainingProgress) => void;
   /** Called every `evalEvery` steps. */
   readonly onEvaluate?: (step: number) => Promise<void>;
   /** Stops after the running step when aborted. */

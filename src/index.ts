@@ -1,0 +1,26 @@
+/** What notebooks and other programs import. */
+export { batchesOf, type Dataset, inOrder } from './data/dataset';
+export type { LoadedTask, Metrics, Task } from './data/task';
+export { allTasks, findTask, registerTask } from './data/tasks';
+export { UserError } from './errors';
+export { labelled, type Outcome, type Plan, type PlanResult, runPlan } from './experiments/plan';
+export { findPlan, plans, quick } from './experiments/plans';
+export type { RunRecord, RunSpec } from './experiments/record';
+export { type RunContext, runExperiment } from './experiments/run';
+export { type RunRequest, resolveSpec } from './experiments/spec';
+export { readRecords, writeRecord } from './experiments/store';
+export { adapterParameters, advantages, allocateRanks } from './methods/gora/allocation';
+export { importanceMetrics } from './methods/gora/importance';
+export { startA } from './methods/gora/start';
+export { estimateGradients } from './methods/gradients';
+export type { Adapters, Evidence, Method } from './methods/method';
+export { allMethods, findMethod, registerMethod } from './methods/registry';
+export { selectTargets } from './methods/targets';
+export type { Batch, LinearLayer, Model, Net } from './models/model';
+export { baseNet, countParams, disposeModel } from './models/params';
+export * from './notebook/display';
+export * from './reports';
+export { type BackendInfo, startBackend } from './tensor/backend';
+export { Random } from './tensor/random';
+export { type TrainingOptions, trainingSchema } from './training/options';
+export { type TrainingProgress, train } from './training/train';

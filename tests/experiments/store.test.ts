@@ -1,0 +1,66 @@
+/** Records: atomic, validated, never replaced by something worse. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { RunRecord } from '../../src/experiments/record';
+import { findRecord, readRecord, readRecords, writeRecord } from '../../src/experiments/store';
+import { tempDir } from '../support/temp';
+
+const record = (status: RunRecord['status'], loss = 1): RunRecord => ({
+  format: 1,
+  id: 'toy-lora-s1-0123abcd',
+  status,
+  error: null,
+  spec: { task: 'toy', model: 'm', method: 'lora', seed: 1, training: {}, methodOptions: {}, taskOptions: {} },
+  startedAt: '2026-01-01T00:00:00Z',
+  finishedAt: '2026-01-01T00:00:01Z',
+  environment: {},
+  model: { parameters: 10, trainable: 2, adapter: 2, layers: 1 },
+  primary: { metric: 'loss', title: 'Loss', higherIsBetter: false },
+  curve: { step: [1], loss: [loss], lr: [0.1] },
+  evaluations: [],
+  metrics: { loss },
+  ranks: { a: 4 },
+  importances: null,
+  notes: {},
+  timings: {},
+  memory: {},
+});
+
+test('what is written is read back, by path, by id and by folder', (t) => {
+  const dir = tempDir(t);
+  const path = writeRecord(join(dir, 'deep', 'er'), record('completed'));
+  assert.deepEqual(readRecord(path), record('completed'));
+  assert.deepEqual(findRecord(join(dir, 'deep', 'er'), 'toy-lora-s1-0123abcd'), record('completed'));
+  assert.equal(readRecords(dir).length, 1);
+  assert.deepEqual(readRecords(join(dir, 'missing')), []);
+});
+
+test('a cancelled record does not replace a completed one, but a completed one replaces it', (t) => {
+  const dir = tempDir(t);
+  writeRecord(dir, record('cancelled'));
+  assert.equal(findRecord(dir, 'toy-lora-s1-0123abcd'), null);
+  writeRecord(dir, record('completed', 2));
+  writeRecord(dir, record('cancelled', 3));
+  assert.equal(findRecord(dir, 'toy-lora-s1-0123abcd')?.metrics.loss, 2);
+  assert.ok(existsSync(join(dir, 'toy-lora-s1-0123abcd.cancelled.json')));
+});
+
+test('a broken record is refused with file and field', (t) => {
+  const dir = tempDir(t);
+  const path = join(dir, 'toy-lora-s1-0123abcd.json');
+  writeFileSync(path, '{"format": 1');
+  assert.throws(() => readRecord(path), /cannot read the record .*0123abcd\.json/);
+  writeFileSync(path, JSON.stringify({ ...record('completed'), model: { parameters: 'many' } }));
+  assert.throws(() => readRecords(dir), /is not a run record: field "model\.parameters"/);
+});
+
+test('an impossible folder and a full disk are clear errors and leave earlier records alone', (t) => {
+  const dir = tempDir(t);
+  const path = writeRecord(dir, record('completed'));
+  const before = readFileSync(path, 'utf8');
+  assert.throws(() => writeRecord(join(path, 'sub'), record('completed')), /cannot make the folder .*--out DIR/);
+  assert.equal(readFileSync(path, 'utf8'), before);
+  assert.deepEqual(readdirSync(dir), ['toy-lora-s1-0123abcd.json']);
+});
