@@ -1,6 +1,6 @@
 /**
- * Charts in a notebook, as two outputs: the picture (PNG), which every reader shows, and a script that puts the
- * interactive chart in its place where the notebook is trusted. Two, because a front end that knows HTML prefers it to
+ * Charts in a notebook, as two outputs: the picture (PNG), which every reader shows, and the caption with a script that
+ * puts the interactive chart in the picture's place where the notebook is trusted. Two, because a front end that knows HTML prefers it to
  * PNG within one output, and shows nothing of it where scripts are stripped.
  *
  * The script loads plotly from the Jupyter server that `npm start` opened (`/files/node_modules/…`), so it works
@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
 import { type Figure, figureSize } from '../reports/figure';
+import { escapeHtml } from '../reports/html';
 import { renderFigure } from '../reports/render';
 import { bundleOf } from '../reports/renderers/plotly';
 import { projectRoot } from './kernelspec';
@@ -28,31 +29,33 @@ export async function showChart(figure: Figure, options: ShowChartOptions = {}):
   const { width, height } = figureSize(figure);
   const data: Record<string, unknown> = {
     'image/png': png.toString('base64'),
-    'text/plain': figure.caption ? `${figure.name}: ${figure.caption}` : figure.name,
+    'text/plain': figure.name,
   };
   const interactive = options.interactive ?? true;
   if (interactive) data['application/vnd.plotly.v1+json'] = { data: figure.data, layout: figure.layout };
   // The picture has two pixels to a CSS pixel.
   publish(data, { 'image/png': { width, height } });
-  if (interactive) publishScript(figure);
+  const html = chartHtml(figure, interactive ? bundlePath(figure) : null);
+  if (html !== '') publish({ 'text/html': html, 'text/plain': figure.caption ?? '' });
 }
 
-function publishScript(figure: Figure): void {
+/** Plotly's path on the Jupyter server, whose root is the project; null when it stands elsewhere. */
+function bundlePath(figure: Figure): string | null {
   const name = bundleOf(figure) === 'full' ? 'plotly.js-dist' : 'plotly.js-cartesian-dist-min';
   const file = path.relative(projectRoot, require.resolve(name));
-  // Outside the project the server would refuse it.
-  if (file.startsWith('..') || path.isAbsolute(file)) return;
-  publish({ 'text/html': chartHtml(figure, file.split(path.sep).join('/')), 'text/plain': '' });
+  return file.startsWith('..') || path.isAbsolute(file) ? null : file.split(path.sep).join('/');
 }
 
-/** An empty element and the script that draws into it; `bundle` is plotly's path on the Jupyter server. */
-export function chartHtml(figure: Figure, bundle: string): string {
+/** An empty element, the caption, and the script that draws into the element with the plotly at `bundle`. */
+export function chartHtml(figure: Figure, bundle: string | null): string {
+  const caption = figure.caption ? `<p>${escapeHtml(figure.caption)}</p>` : '';
+  if (bundle === null) return caption;
   const { width, height } = figureSize(figure);
   const layout = { ...figure.layout, width, height };
   // `<` could end the script.
   const json = JSON.stringify({ bundle, data: figure.data, layout }).replaceAll('<', '\\u003c');
   const id = `gora-chart-${createHash('sha256').update(json).digest('hex').slice(0, 12)}`;
-  return `<div id="${id}"></div>\n<script>(${browserSide})(${JSON.stringify(id)}, ${json})</script>`;
+  return `<div id="${id}"></div>\n${caption}<script>(${browserSide})(${JSON.stringify(id)}, ${json})</script>`;
 }
 
 /**
@@ -60,7 +63,7 @@ export function chartHtml(figure: Figure, bundle: string): string {
  * Written as text, since it is no part of this program.
  */
 const browserSide = `async (id, { bundle, data, layout }) => {
-  const host = document.currentScript?.previousElementSibling ?? document.getElementById(id);
+  const host = (document.currentScript?.parentElement ?? document).querySelector('#' + id);
   const config = document.getElementById('jupyter-config-data');
   const base = config ? JSON.parse(config.textContent).baseUrl : document.body.dataset.baseUrl;
   if (!host || !base) return;

@@ -21,8 +21,8 @@ interface ExecuteRequest {
   stop_on_error?: boolean;
 }
 
-/** Requests that Jupyter sent before it knew of a failure arrive within this time; they are aborted. */
-const abortWindowMs = 100;
+/** Time in which requests that wait in the socket are read. */
+const drainMs = 20;
 
 class Handler extends JupyterHandlerImpl {
   override handleKernel() {
@@ -68,22 +68,16 @@ class Server extends ZmqServer {
   override handleExecute(socket: Socket, message: Message): Promise<void> {
     const sequence = ++this.received;
     const turn = this.queue.then(() => this.executeNow(socket, message, sequence));
-    const afterwards = async (failed: boolean) => {
-      if (!failed) return;
-      await new Promise((resolve) => setTimeout(resolve, abortWindowMs));
-      this.abortUpTo = this.received;
-    };
-    this.queue = turn.then(afterwards, () => {});
-    return turn.then(() => {});
+    this.queue = turn.catch(() => {});
+    return turn;
   }
 
-  /** Runs one request and replies; true when it failed and later requests should be aborted. */
-  private async executeNow(socket: Socket, message: Message, sequence: number): Promise<boolean> {
+  private async executeNow(socket: Socket, message: Message, sequence: number): Promise<void> {
     const request = message.content as ExecuteRequest;
     const silent = request.silent === true;
     if (sequence <= this.abortUpTo) {
       this.reply(socket, message, 'execute_reply', { status: 'aborted', execution_count: this.count });
-      return false;
+      return;
     }
     if (!silent && request.store_history !== false) this.count++;
     const execution_count = this.count;
@@ -92,11 +86,15 @@ class Server extends ZmqServer {
     const error = await this.session.execute(request.code, (event) => {
       if (!silent) publish(...asMessage(event, execution_count));
     });
+    if (error && request.stop_on_error !== false) {
+      // What was sent before the failure is known may still wait in the socket.
+      await new Promise((resolve) => setTimeout(resolve, drainMs));
+      this.abortUpTo = this.received;
+    }
     const outcome = error
       ? { status: 'error', execution_count, ...error }
       : { status: 'ok', execution_count, user_expressions: {}, payload: [] };
     this.reply(socket, message, 'execute_reply', outcome);
-    return error !== null && request.stop_on_error !== false;
   }
 
   override handleCommInfoRequest(socket: Socket, message: Message): void {
@@ -132,7 +130,7 @@ function asMessage(event: CellEvent, execution_count: number): [type: string, co
 
 /** Serves the front end that the connection file describes, in the current folder, until it asks to stop or goes away. */
 export async function startKernel(connectionFile: string): Promise<void> {
-  const session = new Session();
+  const session = new Session(50);
   process.on('SIGINT', () => session.executor.interrupt());
   process.on('uncaughtException', (error) => session.fault(error));
   process.on('unhandledRejection', (reason) => session.fault(reason));

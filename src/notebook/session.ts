@@ -22,12 +22,14 @@ export class Session {
   readonly executor: Executor;
   private readonly converter = createConverter();
   private emit: Emit = () => {};
-  private readonly streams = new StreamBuffer((name, text) => this.emit({ type: 'stream', name, text }));
+  private readonly streams: StreamBuffer;
   private diagnostics: CellDiagnostic[] = [];
   private failure: unknown[] | null = null;
   private stray: CellError | null = null;
 
-  constructor() {
+  /** @param burst printed pieces that may go out as they come, in 20 ms; more are joined. */
+  constructor(burst: number) {
+    this.streams = new StreamBuffer((name, text) => this.emit({ type: 'stream', name, text }), burst);
     const node = this.mended();
     // Cells marked for a browser are not run; their converter only answers the editor.
     const convs = { node, browser: node, close: () => this.converter.close() };
@@ -79,11 +81,6 @@ export class Session {
   /** What `fault` reported since the last cell began, if anything. */
   get strayError(): CellError | null {
     return this.stray;
-  }
-
-  /** Sends what is buffered now. */
-  flush(): void {
-    this.streams.flush();
   }
 
   private send(event: CellEvent): void {

@@ -1,7 +1,7 @@
 /**
  * Mends a fault of tslab 1.0.22: it rewrites every name of an earlier cell to `exports.name`, also where grammar wants
- * a plain name, so `{ a, b }` became `{ exports.a, exports.b }`. Giving each such property a quoted key (`{ "a": a }`)
- * before conversion keeps the meaning; positions in messages are mapped back to what the author wrote.
+ * a plain name, in `{ a }` and in `const { a: first } = …`. Giving each such property a quoted key (`{ "a": a }`) before
+ * conversion keeps the meaning; positions in messages are mapped back to what the author wrote.
  */
 import { createRequire } from 'node:module';
 import type * as TypeScript from '@tslab/typescript-for-tslab';
@@ -24,26 +24,17 @@ export interface Expanded {
   originalOffset(offset: number): number;
 }
 
-/** Gives shorthand and renamed properties a quoted key, so that no name of an earlier cell stands in a key's place. */
+/** Gives shorthand properties and renamed bindings a quoted key, so that no name of an earlier cell stands in a key's place. */
 export function expandShorthand(source: string): Expanded {
-  const file = ts.createSourceFile('cell.tsx', source, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
+  const file = ts.createSourceFile('cell.ts', source, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
   const insertions: Insertion[] = [];
-  const quote = (key: TypeScript.Node) => {
-    insertions.push({ at: key.getStart(file), text: '"' }, { at: key.getEnd(), text: '"' });
-  };
   const visit = (node: TypeScript.Node): void => {
     // `__proto__: x` sets the prototype while `{ __proto__ }` makes a property, so that one name stays as it is.
     if (ts.isShorthandPropertyAssignment(node) && node.name.text !== '__proto__') {
       insertions.push({ at: node.name.getStart(file), text: `"${node.name.text}": ` });
     } else if (ts.isBindingElement(node) && node.propertyName && ts.isIdentifier(node.propertyName)) {
-      quote(node.propertyName);
-    } else if (
-      ts.isPropertyAssignment(node) &&
-      ts.isIdentifier(node.name) &&
-      node.name.text !== '__proto__' &&
-      isAssignmentTarget(node.parent)
-    ) {
-      quote(node.name);
+      const key = node.propertyName;
+      insertions.push({ at: key.getStart(file), text: '"' }, { at: key.getEnd(), text: '"' });
     }
     ts.forEachChild(node, visit);
   };
@@ -57,25 +48,6 @@ export function expandShorthand(source: string): Expanded {
   }
   text += source.slice(from);
   return { text, originalOffset: (offset) => originalOffset(insertions, offset) };
-}
-
-/** Whether the object literal is the left side of an assignment, at any depth: `({ a: [{ b: c }] } = d)`. */
-function isAssignmentTarget(literal: TypeScript.Node): boolean {
-  let node = literal;
-  for (let parent = node.parent; parent; node = parent, parent = parent.parent) {
-    if (ts.isBinaryExpression(parent)) {
-      return parent.operatorToken.kind === ts.SyntaxKind.EqualsToken && parent.left === node;
-    }
-    if (ts.isForOfStatement(parent)) return parent.initializer === node;
-    const pattern =
-      ts.isParenthesizedExpression(parent) ||
-      ts.isArrayLiteralExpression(parent) ||
-      ts.isObjectLiteralExpression(parent) ||
-      ts.isPropertyAssignment(parent) ||
-      ts.isSpreadElement(parent);
-    if (!pattern) return false;
-  }
-  return false;
 }
 
 function originalOffset(insertions: readonly Insertion[], offset: number): number {

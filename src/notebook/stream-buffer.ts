@@ -1,28 +1,39 @@
-/** Gathers printed text into few pieces: a cell that prints a line 100,000 times must not send as many messages. */
+/** Gathers printed text into fewer pieces: a cell that prints a line 100,000 times must not send as many messages. */
 
 const maxLength = 16384;
-const delayMs = 20;
+const windowMs = 20;
 
-/** Joins consecutive pieces of one stream; sends when the stream changes, 16 Ki characters are in, or 20 ms passed. */
+/**
+ * Sends text as it comes, up to `burst` pieces in 20 ms; what exceeds that is joined and sent when the time is over, the
+ * stream changes, or 16 Ki characters are in.
+ */
 export class StreamBuffer {
   private name: 'stdout' | 'stderr' = 'stdout';
   private pieces: string[] = [];
   private length = 0;
   private timer: NodeJS.Timeout | null = null;
-  private since = 0;
+  private windowStart = 0;
+  private sent = 0;
 
-  constructor(private readonly send: (name: 'stdout' | 'stderr', text: string) => void) {}
+  constructor(
+    private readonly send: (name: 'stdout' | 'stderr', text: string) => void,
+    private readonly burst: number,
+  ) {}
 
   add(name: 'stdout' | 'stderr', text: string): void {
     if (text === '') return;
     if (name !== this.name) this.flush();
-    if (this.length === 0) this.since = Date.now();
     this.name = name;
     this.pieces.push(text);
     this.length += text.length;
-    // The clock is read here too, as no timer fires while a cell computes.
-    if (this.length >= maxLength || Date.now() - this.since >= delayMs) this.flush();
-    else this.timer ??= setTimeout(() => this.flush(), delayMs).unref();
+    // The clock is read here, as no timer fires while a cell computes.
+    const now = Date.now();
+    if (now - this.windowStart >= windowMs) {
+      this.windowStart = now;
+      this.sent = 0;
+    }
+    if (this.sent < this.burst || this.length >= maxLength) this.flush();
+    else this.timer ??= setTimeout(() => this.flush(), windowMs).unref();
   }
 
   /** Sends what is gathered; call it before anything that must come after the text. */
@@ -33,6 +44,7 @@ export class StreamBuffer {
     const text = this.pieces.join('');
     this.pieces = [];
     this.length = 0;
+    this.sent++;
     this.send(this.name, text);
   }
 }

@@ -20,16 +20,14 @@ function tell(message: WorkerMessage): void {
 }
 
 function main(): void {
-  const session = new Session();
+  const session = new Session(Number.POSITIVE_INFINITY);
   process.on('uncaughtException', (error) => session.fault(error));
   process.on('unhandledRejection', (reason) => session.fault(reason));
-  process.on('exit', () => session.flush());
   process.on('disconnect', () => process.exit(0));
   process.on('message', async ({ code }: { code: string }) => {
     const error = await session.execute(code, (event) => tell({ kind: 'event', event }));
     // One turn more, in which rejections that nobody handles come to light.
     await new Promise((resolve) => setImmediate(resolve));
-    session.flush();
     tell({ kind: 'done', error: error ?? session.strayError });
   });
   tell({ kind: 'ready', languageInfo });

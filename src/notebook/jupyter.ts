@@ -33,14 +33,7 @@ export function findJupyter(root: string = projectRoot): string | null {
  * @throws UserError when `argv` would open the server to others: its address and its token are fixed.
  */
 export function jupyterCommand(program: string, argv: readonly string[], root: string = projectRoot): JupyterCommand {
-  for (const argument of argv) {
-    if (/^--(\w+\.)?(ip|token|password|hashed_password|allow_remote_access|disable_check_xsrf)\b/i.test(argument)) {
-      throw new UserError(
-        `${argument.split('=')[0]} is not taken: Jupyter listens on 127.0.0.1 and asks for its token. ` +
-          'To work from afar use an SSH tunnel: ssh -L 8888:127.0.0.1:8888 HOST',
-      );
-    }
-  }
+  refuseExposure(argv);
   const lab = path.basename(program).startsWith('jupyter-lab');
   const page = `${lab ? '/lab' : ''}/tree/notebooks`;
   // The class that reads the first page differs between JupyterLab, Notebook 7 and the classic Notebook 6.
@@ -55,21 +48,32 @@ export function jupyterCommand(program: string, argv: readonly string[], root: s
   };
 }
 
+function refuseExposure(argv: readonly string[]): void {
+  const exposing = /^--(\w+\.)?(ip|token|password|hashed_password|allow_remote_access|disable_check_xsrf)\b/i;
+  const argument = argv.find((one) => exposing.test(one));
+  if (argument === undefined) return;
+  throw new UserError(
+    `${argument.split('=')[0]} is not taken: Jupyter listens on 127.0.0.1 and asks for its token. ` +
+      'To work from afar use an SSH tunnel: ssh -L 8888:127.0.0.1:8888 HOST',
+  );
+}
+
 /**
  * Builds, then runs Jupyter until it ends; `argv` is passed on (`--no-browser`, `--port=8890`).
  * Resolves to the exit code; 1 when there is no Jupyter or the build fails.
  */
-export async function startJupyter(argv: string[]): Promise<number> {
-  const program = findJupyter();
+export async function startJupyter(argv: string[], root: string = projectRoot): Promise<number> {
+  refuseExposure(argv);
+  const program = findJupyter(root);
   if (program === null) {
     console.error(missing);
     return 1;
   }
-  const command = jupyterCommand(program, argv);
-  if (!build()) return 1;
-  writeKernelspec();
+  const command = jupyterCommand(program, argv, root);
+  if (!build(root)) return 1;
+  writeKernelspec(root);
   const child = spawn(command.program, command.args, {
-    cwd: projectRoot,
+    cwd: root,
     env: { ...process.env, ...command.env },
     stdio: 'inherit',
   });
@@ -88,16 +92,16 @@ export async function startJupyter(argv: string[]): Promise<number> {
 }
 
 /** Compiles `src/` to `dist/`, which notebooks import. Without a compiler an earlier build will do. */
-function build(): boolean {
+function build(root: string): boolean {
   let compiler: string;
   try {
     compiler = require.resolve('typescript/bin/tsc');
   } catch {
-    if (existsSync(path.join(projectRoot, 'dist', 'index.js'))) return true;
+    if (existsSync(path.join(root, 'dist', 'index.js'))) return true;
     console.error('The kit is not built and TypeScript is missing: run `npm install`, then try again.');
     return false;
   }
-  const project = path.join(projectRoot, 'tsconfig.build.json');
+  const project = path.join(root, 'tsconfig.build.json');
   const built: SpawnSyncReturns<Buffer> = spawnSync(process.execPath, [compiler, '-p', project], { stdio: 'inherit' });
   if (built.status !== 0) console.error('The kit does not compile; see above.');
   return built.status === 0;
