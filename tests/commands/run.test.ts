@@ -1,0 +1,116 @@
+/** `gora run` from the outside: records, determinism, interruption, and every kind of bad input. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readRecord } from '../../src/experiments/store';
+import { gora } from '../support/cli';
+import { tempDir } from '../support/temp';
+import { tinyData } from '../support/tiny-data';
+
+const SMALL = ['context=16', 'trainWindows=32', 'evalWindows=4', 'batch=4', 'steps=4', 'rank=2'];
+const args = (data: string, out: string, method = 'gora', set: readonly string[] = []) => [
+  ...['run', '--task', 'shakespeare', '--method', method, '--data', data, '--out', out],
+  ...[...SMALL, ...set].flatMap((pair) => ['--set', pair]),
+];
+
+const onlyRecord = (dir: string) => {
+  const files = readdirSync(dir);
+  assert.equal(files.length, 1, files.join());
+  return readRecord(join(dir, files[0]));
+};
+
+test('one run writes one complete record; a second process gives the same numbers bit for bit', async (t) => {
+  const data = tinyData(t);
+  const outs = [tempDir(t), tempDir(t)];
+  for (const out of outs) {
+    const { code, stderr } = await gora(args(data, out));
+    assert.equal(code, 0, stderr);
+  }
+  const [a, b] = outs.map(onlyRecord);
+  assert.equal(a.status, 'completed');
+  assert.equal(Object.keys(a.ranks ?? {}).length, 14);
+  assert.ok(a.metrics.loss > 0 && a.timings.gradients > 0 && a.memory.rss > 0);
+  assert.equal(a.spec.methodOptions.gamma, 0.05);
+  for (const part of ['id', 'curve', 'metrics', 'ranks', 'importances', 'evaluations'] as const) {
+    assert.deepEqual(b[part], a[part], part);
+  }
+});
+
+test('Ctrl-C leaves a valid cancelled record and exit code 130', async (t) => {
+  const out = tempDir(t);
+  let sent = false;
+  const { code, stderr } = await gora(args(tinyData(t), out, 'lora', ['steps=100000']), (child, text) => {
+    if (!sent && /step 1\//.test(text)) {
+      sent = true;
+      child.kill('SIGINT');
+    }
+  });
+  assert.equal(code, 130, stderr);
+  const record = onlyRecord(out);
+  assert.equal(record.status, 'cancelled');
+  assert.ok(record.curve.loss.length >= 1);
+});
+
+/** The command fails with a message, and leaves nothing behind. */
+async function refuses(command: string[], message: RegExp, out: string): Promise<void> {
+  const { code, stderr } = await gora(command);
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, message);
+  assert.doesNotMatch(stderr, /\n\s+at /, 'a stack is no message');
+  assert.deepEqual(existsSync(out) ? readdirSync(out) : [], []);
+}
+
+test('bad options are named', async (t) => {
+  const [data, out] = [tinyData(t), tempDir(t)];
+  await refuses(['run', '--tusk', 'x'], /Unknown option '--tusk'.*\nOptions: --task, --method/s, out);
+  await refuses(['run', '--task', 'shakespeare'], /needs --task and --method/, out);
+  await refuses([...args(data, out), '--seed', '1.5'], /--seed must be an integer ≥ 0, not "1\.5"/, out);
+  await refuses(args(data, out, 'gora', ['rnak=3']), /unknown option "rnak"/, out);
+  await refuses(args(data, out, 'lora', ['rank=9']), /rank 9 does not fit .*choose an integer from 1 to 8/, out);
+  await refuses(args(data, out, 'gora', ['gradientBatches=99']), /gradientBatches 99 is more than the data has/, out);
+  await refuses(args(data, out, 'lora', ['targets=nope']), /targets "nope" match no linear layer/, out);
+});
+
+test('bad files are named', async (t) => {
+  const out = tempDir(t);
+  await refuses(args(tempDir(t), out), /model stories260K is not there: .*--data DIR/, out);
+  const [data, broken] = [tinyData(t), 'stories260K/stories260K.bin'];
+  const path = join(data, broken);
+  const bytes = readFileSync(path);
+  writeFileSync(path, bytes.subarray(0, bytes.length - 100));
+  await refuses(args(data, out), /stories260K\.bin is not a legacy llama2\.c checkpoint: it is truncated/, out);
+  bytes.writeFloatLE(Number.NaN, 28 + 40);
+  writeFileSync(path, bytes);
+  await refuses(args(data, out), /weight "model\.embed_tokens\.weight" holds NaN at index 10/, out);
+  const fresh = tinyData(t);
+  writeFileSync(join(fresh, 'tinyshakespeare', 'input.txt'), '');
+  await refuses(args(fresh, out), /input\.txt is empty: the data set has no text/, out);
+});
+
+test('a folder that cannot be written is refused before the work, and earlier records stay', async (t) => {
+  const data = tinyData(t);
+  const out = tempDir(t);
+  copyFileSync(join(data, 'tinyshakespeare', 'input.txt'), join(out, 'file'));
+  await refuses(args(data, join(out, 'file', 'sub')), /cannot make the folder .*--out DIR/, join(out, 'none'));
+  assert.deepEqual(readdirSync(out), ['file']);
+});
+
+test('a full disk while writing the record is a clear error and leaves nothing half-written', async (t) => {
+  const out = tempDir(t);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', out], { stdio: 'ignore' });
+  } catch {
+    t.skip('mounting a small file system needs root');
+    return;
+  }
+  try {
+    const { code, stderr } = await gora(args(tinyData(t), out));
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /no space|disk is full|ENOSPC/i);
+    assert.deepEqual(readdirSync(out), []);
+  } finally {
+    execFileSync('umount', [out]);
+  }
+});
