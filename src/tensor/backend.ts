@@ -43,6 +43,8 @@ const REMEDY: Record<BackendName, string> = {
 
 let starting: Promise<BackendInfo> | null = null;
 let running: BackendInfo | null = null;
+/** WebGPU on a driver without hardware. */
+let softwareGpu = false;
 
 /**
  * Starts a backend once; later calls return the same answer.
@@ -93,9 +95,8 @@ async function start(wanted: BackendName | undefined): Promise<BackendInfo> {
   for (const name of wanted ? [wanted] : DEFAULT_ORDER) {
     try {
       await STARTERS[name](notes);
-      if (!(await tf.setBackend(TFJS_NAME[name])) || tf.getBackend() !== TFJS_NAME[name]) {
-        throw new Error(`tfjs fell back to ${tf.getBackend()}`);
-      }
+      if (!(await tf.setBackend(TFJS_NAME[name]))) throw new Error('tfjs could not initialise it');
+      if (tf.getBackend() !== TFJS_NAME[name]) throw new Error(`tfjs fell back to ${tf.getBackend()}`);
       await tf.ready();
       return (running = describe(name, notes));
     } catch (error) {
@@ -107,6 +108,16 @@ async function start(wanted: BackendName | undefined): Promise<BackendInfo> {
   throw new UserError(`no backend runs here:\n  ${notes.join('\n  ')}`);
 }
 
+interface Adapter {
+  readonly info: { readonly architecture: string; readonly description: string };
+}
+
+/** What is used of the npm package `webgpu`, which is not a dependency. */
+interface WebGpuPackage {
+  create(options: string[]): { requestAdapter(): Promise<Adapter | null> };
+  globals: object;
+}
+
 const STARTERS: Record<BackendName, (notes: string[]) => Promise<void>> = {
   async native(notes) {
     if (loadNative() === 'relinked') notes.push('native: linked the TensorFlow kept in .native/ into node_modules');
@@ -116,12 +127,17 @@ const STARTERS: Record<BackendName, (notes: string[]) => Promise<void>> = {
     await startWasm();
   },
   async cpu() {},
-  async webgpu() {
+  async webgpu(notes) {
     const here = createRequire(join(projectRoot(), 'package.json'));
-    const { create, globals } = here('webgpu') as { create(options: string[]): unknown; globals: object };
+    const { create, globals } = here('webgpu') as WebGpuPackage;
     Object.assign(globalThis, globals);
     if (!('navigator' in globalThis)) Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
-    Object.defineProperty(navigator, 'gpu', { value: create([]), configurable: true });
+    const gpu = create([]);
+    const adapter = await gpu.requestAdapter();
+    if (!adapter) throw new Error('no Vulkan, Metal or D3D12 driver answers');
+    softwareGpu = /swiftshader|llvmpipe/i.test(`${adapter.info.architecture} ${adapter.info.description}`);
+    if (softwareGpu) notes.push('webgpu: its driver computes on the CPU, slower than any other backend');
+    Object.defineProperty(navigator, 'gpu', { value: gpu, configurable: true });
     here('@tensorflow/tfjs-backend-webgpu');
   },
 };
@@ -142,7 +158,7 @@ function describe(name: BackendName, notes: readonly string[]): BackendInfo {
   return Object.freeze({
     name,
     tfjsBackend: TFJS_NAME[name],
-    device: name === 'webgpu' || native?.isUsingGpuDevice ? 'GPU' : 'CPU',
+    device: native?.isUsingGpuDevice || (name === 'webgpu' && !softwareGpu) ? 'GPU' : 'CPU',
     threads: threadsOf(name),
     versions: { tfjs: tf.version.tfjs, tensorflow: native ? native.binding.TF_Version : null },
     notes: Object.freeze([...notes]),
