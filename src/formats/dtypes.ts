@@ -210,7 +210,7 @@ export function encode(data: NumericArray, dtype: DType, where: string): Uint8Ar
   }
   const limits = INTEGER_LIMITS[dtype];
   if (!limits) throw new UserError(`${where}: writing numbers as ${dtype} is not supported; use F16 or BF16.`);
-  const type = dtype === 'BOOL' ? Uint8Array : NATIVE[dtype as 'I32'];
+  const type = (dtype === 'BOOL' ? Uint8Array : NATIVE[dtype as 'I32']) as Int32ArrayConstructor;
   return bytesOf(
     type.from(values, (value) => {
       if (!Number.isInteger(value) || value < limits[0] || value > limits[1]) throw bad(value);

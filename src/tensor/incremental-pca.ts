@@ -11,8 +11,8 @@ export class IncrementalPca {
   /** [k, width] row-major, by falling variance; the largest entry of every row is positive. */
   components: Float64Array | null = null;
   /** [k] */
-  ratios = new Float64Array(0);
-  private singular = new Float64Array(0);
+  ratios: Float64Array = new Float64Array(0);
+  private singular: Float64Array = new Float64Array(0);
   private readonly mean: Float64Array;
   /** Σ (x − mean)² of every column. */
   private readonly spread: Float64Array;
