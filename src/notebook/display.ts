@@ -1,14 +1,14 @@
 /** What cells use to show things. In a plain Node process the same calls print text. */
 import { publish } from './publish';
-import { type FrameLike, type Row, type TableOptions, tableHtml, tableText } from './table';
+import { type TableOptions, type TableSource, tableHtml, tableText } from './table';
 
 export { type ShowChartOptions, showChart } from './chart';
 export { toFrame } from './frame';
 export { type Progress, showProgress } from './progress';
-export type { FrameLike, Row, TableOptions } from './table';
+export type { FrameLike, Row, TableOptions, TableSource } from './table';
 
-/** Shows rows or a danfo.js DataFrame as a table. */
-export function showTable(rows: readonly Row[] | FrameLike, options: TableOptions = {}): void {
+/** Shows rows, a danfo.js DataFrame, or a table made from run records. */
+export function showTable(rows: TableSource, options: TableOptions = {}): void {
   publish({ 'text/html': tableHtml(rows, options), 'text/plain': tableText(rows, options) });
 }
 

@@ -1,5 +1,6 @@
 /** Tables for notebooks: one description as HTML that reads well where scripts and styles are stripped, and as text. */
-import { escapeHtml } from '../reports/html';
+import { exportTable } from '../reports/export';
+import type { Table } from '../reports/table';
 
 /** One row; a missing key is an empty cell. */
 export type Row = Record<string, unknown>;
@@ -21,14 +22,6 @@ export interface TableOptions {
   maxRows?: number;
 }
 
-interface Grid {
-  columns: string[];
-  cells: string[][]; // [rows, columns]
-  /** Per column: holds numbers, hence right-aligned. */
-  numeric: boolean[];
-  note: string | null;
-}
-
 /** Whether a value is a danfo.js DataFrame. */
 export function isFrame(value: unknown): value is FrameLike {
   if (typeof value !== 'object' || value === null) return false;
@@ -36,20 +29,35 @@ export function isFrame(value: unknown): value is FrameLike {
   return Array.isArray(columns) && Array.isArray(values) && Array.isArray(shape) && shape.length === 2;
 }
 
-function gridOf(source: readonly Row[] | FrameLike, options: TableOptions): Grid {
+/** Whether a value is a table made from run records. */
+function isTable(value: object): value is Table {
+  return 'columns' in value && 'rows' in value && 'notes' in value;
+}
+
+/** What `showTable` takes: rows, a danfo.js DataFrame, or a table made from run records, which `options` do not change. */
+export type TableSource = readonly Row[] | FrameLike | Table;
+
+function tableOf(source: TableSource, options: TableOptions): Table {
+  if (isTable(source)) return source;
   const rows = isFrame(source) ? frameRows(source) : (source as readonly Row[]);
   const columns = options.columns ?? [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const shown = rows.slice(0, options.maxRows ?? 200);
   const digits = (column: string) =>
-    (typeof options.digits === 'object' ? options.digits[column] : options.digits) ?? 4;
-  const numeric = columns.map((column) => {
-    const present = shown.map((row) => row[column]).filter((value) => value !== null && value !== undefined);
-    return present.length > 0 && present.every((value) => typeof value === 'number' || typeof value === 'bigint');
-  });
-  const whole = columns.map((column) => shown.every((row) => !isFraction(row[column])));
-  const cells = shown.map((row) => columns.map((column, c) => cellText(row[column], whole[c] ? 0 : digits(column))));
-  const note = rows.length > shown.length ? `${shown.length} of ${rows.length} rows` : null;
-  return { columns, cells, numeric, note };
+    shown.every((row) => !isFraction(row[column]))
+      ? 0
+      : ((typeof options.digits === 'object' ? options.digits[column] : options.digits) ?? 4);
+  return {
+    name: 'table',
+    title: options.caption ?? '',
+    columns: columns.map((column) => ({ title: column, align: isNumeric(shown, column) ? 'right' : 'left' })),
+    rows: shown.map((row) => columns.map((column) => ({ text: cellText(row[column], digits(column)) }))),
+    notes: rows.length > shown.length ? [`${shown.length} of ${rows.length} rows`] : [],
+  };
+}
+
+function isNumeric(rows: readonly Row[], column: string): boolean {
+  const present = rows.map((row) => row[column]).filter((value) => value !== null && value !== undefined);
+  return present.length > 0 && present.every((value) => typeof value === 'number' || typeof value === 'bigint');
 }
 
 function frameRows({ columns, values }: FrameLike): Row[] {
@@ -60,8 +68,11 @@ function isFraction(value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(value) && !Number.isInteger(value);
 }
 
+/** As in the tables of records, whose module would load much that a table of rows does not need. */
+const missing = '–';
+
 function cellText(value: unknown, digits: number): string {
-  if (value === null || value === undefined) return '—';
+  if (value === null || value === undefined) return missing;
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '−∞';
     // A number that its decimals would show as 0, or too large for them, keeps its leading digits.
@@ -72,32 +83,12 @@ function cellText(value: unknown, digits: number): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-/** The table as HTML: a caption, header cells, alignment; nothing that a sanitiser removes matters for reading. */
-export function tableHtml(source: readonly Row[] | FrameLike, options: TableOptions = {}): string {
-  const { columns, cells, numeric, note } = gridOf(source, options);
-  const align = (c: number) => ` style="text-align:${numeric[c] ? 'right' : 'left'}"`;
-  const head = columns.map((column, c) => `<th scope="col"${align(c)}>${escapeHtml(column)}</th>`).join('');
-  const body = cells.map(
-    (row) => `<tr>${row.map((text, c) => `<td${align(c)}>${escapeHtml(text)}</td>`).join('')}</tr>`,
-  );
-  const parts = ['<table>'];
-  if (options.caption) parts.push(`<caption style="text-align:left">${escapeHtml(options.caption)}</caption>`);
-  parts.push(`<thead><tr>${head}</tr></thead>`, '<tbody>', ...body, '</tbody>', '</table>');
-  if (note) parts.push(`<p>${note}</p>`);
-  return parts.join('\n');
+/** The table as HTML that reads the same where scripts and styles are stripped. */
+export function tableHtml(source: TableSource, options: TableOptions = {}): string {
+  return exportTable(tableOf(source, options), 'html').replace(/<caption[^>]*><\/caption>\n/, '');
 }
 
 /** The table as plain text with aligned columns. */
-export function tableText(source: readonly Row[] | FrameLike, options: TableOptions = {}): string {
-  const { columns, cells, numeric, note } = gridOf(source, options);
-  const widths = columns.map((column, c) => Math.max(column.length, ...cells.map((row) => row[c]!.length)));
-  const line = (texts: string[]) =>
-    texts
-      .map((text, c) => (numeric[c] ? text.padStart(widths[c]!) : text.padEnd(widths[c]!)))
-      .join('  ')
-      .trimEnd();
-  const lines = [line(columns), widths.map((width) => '-'.repeat(width)).join('  '), ...cells.map(line)];
-  if (options.caption) lines.unshift(options.caption);
-  if (note) lines.push(note);
-  return lines.join('\n');
+export function tableText(source: TableSource, options: TableOptions = {}): string {
+  return exportTable(tableOf(source, options), 'text').trim();
 }

@@ -12,6 +12,7 @@ import { progressLine } from '../../src/notebook/progress';
 import { resultBundle } from '../../src/notebook/results';
 import { StreamBuffer } from '../../src/notebook/stream-buffer';
 import { isFrame, tableHtml, tableText } from '../../src/notebook/table';
+import { exportTable } from '../../src/reports/export';
 
 const rows = [
   { method: 'GoRA <script>', score: 0.91256, steps: 120 },
@@ -20,12 +21,15 @@ const rows = [
 
 test('a table as text aligns numbers to the right, and missing cells show', () => {
   const lines = tableText(rows, { caption: 'Scores', digits: { score: 2 } }).split('\n');
+  const rule = '─'.repeat(36);
   assert.deepEqual(lines, [
     'Scores',
+    rule,
     'method         score  steps  extra',
-    '-------------  -----  -----  -------',
-    'GoRA <script>   0.91    120  —',
-    'LoRA             NaN      —  {"a":1}',
+    rule,
+    'GoRA <script>   0.91    120  –',
+    'LoRA             NaN      –  {"a":1}',
+    rule,
   ]);
 });
 
@@ -34,21 +38,32 @@ test('a table as HTML holds the same cells, escaped', () => {
   assert.equal(document.querySelectorAll('script').length, 0);
   assert.equal(document.querySelector('caption')?.textContent, 'A & B');
   const texts = (selector: string) => [...document.querySelectorAll(selector)].map((cell) => cell.textContent);
-  assert.deepEqual(texts('th'), ['method', 'score', 'steps', 'extra']);
-  assert.deepEqual(texts('td'), ['GoRA <script>', '0.91', '120', '—', 'LoRA', 'NaN', '—', '{"a":1}']);
-  assert.equal((document.querySelectorAll('td')[1] as HTMLElement).style.textAlign, 'right');
+  assert.deepEqual(texts('thead th'), ['method', 'score', 'steps', 'extra']);
+  assert.deepEqual(texts('tbody tr > *'), ['GoRA <script>', '0.91', '120', '–', 'LoRA', 'NaN', '–', '{"a":1}']);
+  assert.equal((document.querySelector('td') as HTMLElement).style.textAlign, 'right');
 });
 
 test('numbers: decimals by column, tiny ones keep digits, whole columns have none, columns and rows can be cut', () => {
-  const cell = (value: number, digits?: number) => tableText([{ v: value }, { v: 0.5 }], { digits }).split('\n')[2];
+  const cell = (value: number, digits?: number) => tableText([{ v: value }, { v: 0.5 }], { digits }).split('\n')[3];
   assert.equal(cell(1 / 3)?.trim(), '0.3333');
   assert.equal(cell(1 / 3, 1)?.trim(), '0.3');
   assert.equal(cell(-1.2e-7)?.trim(), '-1.20e-7');
   assert.equal(cell(0)?.trim(), '0.0000');
   assert.equal(cell(Number.NEGATIVE_INFINITY)?.trim(), '−∞');
   const many = Array.from({ length: 5 }, (_, i) => ({ i, j: 2 * i }));
-  assert.deepEqual(tableText(many, { columns: ['j'], maxRows: 2 }).split('\n'), ['j', '-', '0', '2', '2 of 5 rows']);
-  assert.match(tableHtml(many, { maxRows: 2 }), /<p>2 of 5 rows<\/p>/);
+  assert.deepEqual(tableText(many, { columns: ['j'], maxRows: 2 }).split('\n'), [
+    ...['─', 'j', '─', '0', '2', '─'],
+    '2 of 5 rows',
+  ]);
+  assert.match(tableHtml(many, { maxRows: 2 }), /<p [^>]*>2 of 5 rows<\/p>/);
+  assert.doesNotMatch(tableHtml(many), /<caption/);
+});
+
+test('a table made from run records shows as it is', () => {
+  const columns = [{ title: 'method', align: 'left' as const }];
+  const table = { name: 't', title: 'T', columns, rows: [[{ text: 'GoRA', bold: true }]], notes: ['a note'] };
+  assert.equal(tableHtml(table), exportTable(table, 'html'));
+  assert.match(tableText(table), /^T\n[^a]*\*GoRA[^a]*a note$/);
 });
 
 test('a DataFrame shows as a table, and shares the one TensorFlow instance', () => {
@@ -59,7 +74,7 @@ test('a DataFrame shows as a table, and shares the one TensorFlow instance', () 
     [1, 'x'],
     [2.5, null],
   ]);
-  assert.match(String(resultBundle(frame)['text/html']), /<td[^>]*>2\.5000<\/td><td[^>]*>—<\/td>/);
+  assert.match(String(resultBundle(frame)['text/html']), /<th scope="row"[^>]*>2\.5000<\/th><td[^>]*>–<\/td>/);
   const danfo = require('danfojs-node') as { tensorflow: unknown };
   assert.equal(require('@tensorflow/tfjs-node'), require('@tensorflow/tfjs'));
   assert.equal((danfo.tensorflow as typeof tf).engine(), tf.engine());
@@ -112,7 +127,7 @@ test('in a plain Node process tables and charts are text', () => {
   const loader = pathToFileURL(require.resolve('tsx')).href;
   const code = `const d = require(${display}); d.showTable([{ a: 1 }]); d.markdown('**m**'); d.showProgress(2).update(2);`;
   const text = execFileSync(process.execPath, ['--import', loader, '--eval', code], { encoding: 'utf8' });
-  assert.equal(text, 'a\n-\n1\n**m**\n');
+  assert.equal(text, '─\na\n─\n1\n─\n**m**\n');
 });
 
 test('printed text goes out as it comes, and in few pieces when there is much', () => {
