@@ -169,7 +169,7 @@ export class AdaLoraAdapters extends LayerAdapters {
       const [a, b, e] = (await Promise.all([A.data(), B.data(), lambda.data()])) as Float32Array[];
       layers.push({ layer: start.layer, rank: start.rank, scale: start.scale, A: a, B: b, lambda: e });
     }
-    return { kind: 'adalora', layers };
+    return { kind: 'adalora', rankStabilised: false, layers };
   }
 
   protected release(): void {

@@ -81,7 +81,7 @@ export class DoraAdapters extends LoraAdapters {
       const { magnitude } = this.lengths.get(state.layer.name) as Lengths;
       return { ...state, magnitude: (await magnitude.data()) as Float32Array };
     });
-    return { kind: 'dora', layers: await Promise.all(layers) };
+    return { ...plain, kind: 'dora', layers: await Promise.all(layers) };
   }
 
   protected override release(): void {

@@ -35,6 +35,8 @@ export interface LoraLayer {
 export interface LoraFacts extends AdapterFacts {
   /** Subtract s·B₀·A₀ from the base so that the function is unchanged at step 0 (LoRA-GA, PiSSA, OLoRA). */
   readonly shiftBase?: boolean;
+  /** The scale is α/√r: saved with `use_rslora`. */
+  readonly rankStabilised?: boolean;
   /** A keeps its starting values (LoRA-FA). */
   readonly freezeA?: boolean;
 }
@@ -71,6 +73,7 @@ export function checkRank(layer: LinearLayer, rank: number): void {
 
 export class LoraAdapters extends LayerAdapters {
   protected readonly layers = new Map<string, LoraLayer>();
+  private readonly rankStabilised: boolean;
   /** Starts and untouched base weights of methods that shift the base, for saving and restoring. */
   private readonly shift: { start: LoraStart; weight: Float32Array }[] = [];
 
@@ -81,6 +84,7 @@ export class LoraAdapters extends LayerAdapters {
       facts,
     );
     for (const start of starts) checkRank(start.layer, start.rank);
+    this.rankStabilised = facts.rankStabilised ?? false;
     for (const start of starts) {
       const { layer, rank, scale, a, b } = start;
       const A = variable(tf.tensor2d(a, [rank, layer.in]));
@@ -128,7 +132,7 @@ export class LoraAdapters extends LayerAdapters {
         ...(start && { start: { A: start.a, B: start.b } }),
       });
     }
-    return { kind: 'lora', layers };
+    return { kind: 'lora', rankStabilised: this.rankStabilised, layers };
   }
 
   /** Restores the base weights, bit for bit, to what they were before `attach`. */

@@ -120,6 +120,7 @@ export const loraGa: Method<Options> = {
     return new LoraAdapters(model, starts, {
       method: 'lora-ga',
       shiftBase: true,
+      rankStabilised: true,
       notes: { batches: evidence.gradientBatches, direction: o.direction },
     });
   },

@@ -31,6 +31,10 @@ export const loraOne: Method<z.infer<typeof options>> = {
       const a = rowsFrom(v, range(rank), root);
       return { layer, rank, scale: alpha / Math.sqrt(rank), a, b: columnsFrom(u, range(rank), (k) => -root(k)) };
     });
-    return new LoraAdapters(model, starts, { method: 'lora-one', notes: { batches: evidence.gradientBatches, gamma } });
+    return new LoraAdapters(model, starts, {
+      method: 'lora-one',
+      rankStabilised: true,
+      notes: { batches: evidence.gradientBatches, gamma },
+    });
   },
 };

@@ -64,6 +64,8 @@ export interface LayerState {
 /** What a saved adapter holds. */
 export interface AdapterState {
   readonly kind: 'lora' | 'dora' | 'adalora';
+  /** Scales are α/√r. */
+  readonly rankStabilised: boolean;
   readonly layers: readonly LayerState[];
 }
 

@@ -13,5 +13,8 @@ export const rsLora: Method<z.infer<typeof options>> = {
   needs: [],
   options,
   attach: (model, targets, _evidence, { rank, alpha }, random) =>
-    new LoraAdapters(model, vanillaStarts(targets, rank, alpha / Math.sqrt(rank), random), { method: 'rslora' }),
+    new LoraAdapters(model, vanillaStarts(targets, rank, alpha / Math.sqrt(rank), random), {
+      method: 'rslora',
+      rankStabilised: true,
+    }),
 };

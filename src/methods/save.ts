@@ -25,14 +25,8 @@ type Kind = 'lora' | 'rslora' | 'adalora';
 /** α of a layer; 12 digits take back the rounding of α/√r·√r. */
 const alphaOf = ({ scale, rank }: LayerState, kind: Kind) => Number(peftAlpha(scale, rank, kind).toPrecision(12));
 
-/** rsLoRA when one α then serves all layers and one α of plain LoRA would not, or α is whole under it alone. */
-function kindOf({ kind, layers }: AdapterState): Kind {
-  if (kind === 'adalora') return 'adalora';
-  const alphas = (candidate: Kind) => new Set(layers.map((layer) => alphaOf(layer, candidate)));
-  const [plain, stable] = [alphas('lora'), alphas('rslora')];
-  if (plain.size !== stable.size) return stable.size < plain.size ? 'rslora' : 'lora';
-  return [...stable].every(Number.isInteger) && ![...plain].every(Number.isInteger) ? 'rslora' : 'lora';
-}
+const kindOf = ({ kind, rankStabilised }: AdapterState): Kind =>
+  kind === 'adalora' ? 'adalora' : rankStabilised ? 'rslora' : 'lora';
 
 function layerToSave(state: LayerState, kind: Kind): AdapterLayer & { readonly alpha: number } {
   const { layer, rank, magnitude, lambda, start } = state;
@@ -126,6 +120,7 @@ export function loadAdapters(model: Model, folder: string): Adapters {
   }
   if (starts[0].lambda.length > 0) return new AdaLoraAdapters(model, starts, null, 0);
   const magnitudes = new Map(starts.flatMap(({ layer, magnitude }) => (magnitude ? [[layer.name, magnitude]] : [])));
-  if (magnitudes.size > 0) return new DoraAdapters(model, starts, { method: 'dora' }, magnitudes);
-  return new LoraAdapters(model, starts, { method: 'lora' });
+  const rankStabilised = loaded.config.use_rslora === true;
+  if (magnitudes.size > 0) return new DoraAdapters(model, starts, { method: 'dora', rankStabilised }, magnitudes);
+  return new LoraAdapters(model, starts, { method: 'lora', rankStabilised });
 }

@@ -42,8 +42,8 @@ test('LoRA: rank, α, targets, base model and task', async (t) => {
 });
 
 test('rsLoRA and LoRA-GA keep α and say use_rslora; LoRA-GA takes twice the rank and √2·α', async (t) => {
-  const rs = await saved(t, 'rslora', { rank: 3, alpha: 16 });
-  assert.deepEqual([rs.config.r, rs.config.lora_alpha, rs.config.use_rslora], [3, 16, true]);
+  const rs = await saved(t, 'rslora', { rank: 4, alpha: 16 });
+  assert.deepEqual([rs.config.r, rs.config.lora_alpha, rs.config.use_rslora], [4, 16, true]);
   const ga = await saved(t, 'lora-ga', { rank: 3, alpha: 16 });
   assert.deepEqual([ga.config.r, ga.config.use_rslora], [6, true]);
   assert.ok(Math.abs((ga.config.lora_alpha as number) - 16 * Math.SQRT2) < 1e-9);
