@@ -44,11 +44,36 @@ export function variable(value: Tensor): Variable {
   return made;
 }
 
-/** The value of a parameter. @throws Error on an unknown name (a fault of the architecture, not of input). */
+/** A linear weight kept in another form than float32, in place of its parameter (4 bits: methods/quantised.ts). */
+export interface StoredWeight {
+  readonly shape: readonly [number, number];
+  /** x·Wᵀ with the gradient of x. x [n, in] → [n, out]. */
+  apply(x: Tensor2D): Tensor2D;
+  /** Float32 values [out, in]. Caller disposes. */
+  value(): Tensor2D;
+  dispose(): void;
+}
+
+const stored = new WeakMap<Model['params'], Map<string, StoredWeight>>();
+
+/** Weights of the model that are not float32, by parameter name. They are not in `params`. */
+export function storedWeights({ params }: Pick<Model, 'params'>): Map<string, StoredWeight> {
+  let found = stored.get(params);
+  if (!found) stored.set(params, (found = new Map()));
+  return found;
+}
+
+/**
+ * The value of a parameter.
+ * @throws UserError when it is stored in 4 bits; Error on an unknown name (a fault of the architecture, not of input).
+ */
 export function param(model: Pick<Model, 'name' | 'params'>, name: string): Variable {
   const found = model.params.get(name);
-  if (!found) throw new Error(`model ${model.name} has no parameter "${name}"`);
-  return found;
+  if (found) return found;
+  if (storedWeights(model).has(name)) {
+    throw new UserError(`"${name}" is stored in 4 bits and this needs its float32 values. Use base float32`);
+  }
+  throw new Error(`model ${model.name} has no parameter "${name}"`);
 }
 
 const indexes = new WeakMap<Model, Map<string, LinearLayer>>();
@@ -68,7 +93,9 @@ export function layerOf(model: Model, name: string): LinearLayer {
 /** What a layer computes without adapters. */
 export function baseLinear(model: Model, layer: LinearLayer, x: Tensor2D): Tensor2D {
   const bias = layer.bias === null ? null : (param(model, layer.bias) as unknown as Tensor1D);
-  return linear(x, param(model, layer.weight) as unknown as Tensor2D, bias);
+  const compact = storedWeights(model).get(layer.weight);
+  if (!compact) return linear(x, param(model, layer.weight) as unknown as Tensor2D, bias);
+  return bias ? tf.add(compact.apply(x), bias) : compact.apply(x);
 }
 
 /** The network with nothing attached. */
@@ -83,6 +110,7 @@ export function baseNet(model: Model): Net {
 export function countParams(model: Model): number {
   let total = 0;
   for (const value of model.params.values()) total += value.size;
+  for (const { shape } of storedWeights(model).values()) total += shape[0] * shape[1];
   return total;
 }
 
@@ -92,11 +120,18 @@ export async function exportWeights(model: Model): Promise<Map<string, HostTenso
   for (const [name, value] of model.params) {
     weights.set(name, { shape: value.shape, data: (await value.data()) as Float32Array });
   }
+  for (const [name, weight] of storedWeights(model)) {
+    const value = weight.value();
+    weights.set(name, { shape: value.shape, data: (await value.data()) as Float32Array });
+    value.dispose();
+  }
   return weights;
 }
 
 /** Frees every weight. */
 export function disposeModel(model: Model): void {
   for (const value of model.params.values()) value.dispose();
+  for (const value of storedWeights(model).values()) value.dispose();
   model.params.clear();
+  storedWeights(model).clear();
 }

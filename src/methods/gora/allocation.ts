@@ -38,7 +38,7 @@ type ShareOptions = Pick<AllocationOptions, 'share' | 'temperature'>;
 
 /** Shares of the budget, summing to 1. Pairs are normalised each and averaged. */
 export function advantages(scores: readonly Score[], options: ShareOptions): number[] {
-  if (scores.every((score) => typeof score === 'number')) return normalise(scores, options);
+  if (scores.every((score): score is number => typeof score === 'number')) return normalise(scores, options);
   const [first, second] = [0, 1].map((k) =>
     normalise(
       scores.map((score) => (typeof score === 'number' ? score : score[k])),

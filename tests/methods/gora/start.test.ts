@@ -10,7 +10,7 @@ import { Random } from '../../../src/tensor/random';
 
 before(() => startBackend());
 
-const norm = (x: Float32Array | Float64Array) => Math.sqrt(x.reduce((sum, v) => sum + v * v, 0));
+const norm = (x: Float32Array | Float64Array) => Math.hypot(...x);
 const dot = (x: Float64Array, y: Float32Array) => x.reduce((sum, v, i) => sum + v * y[i], 0);
 const layer = (out: number, fanIn: number) => ({ name: 'l', in: fanIn, out, weight: 'l.weight' }) as LinearLayer;
 

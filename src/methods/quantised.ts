@@ -1,0 +1,219 @@
+/**
+ * Methods over a 4-bit base: QLoRA (Dettmers et al. 2023) and QGoRA (GoRA §4: gradients and start on the full
+ * weights, then the base in NF4), and any other method whose adapters only read the base through its layers.
+ *
+ * A method that shifts its base (LoRA-GA, PiSSA, OLoRA) shifts it in float32 first; the shifted base is quantised
+ * and the error of that is in the notes. Merging turns the merged layers back to float32 first.
+ */
+
+import type { Tensor2D } from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
+import { UserError } from '../errors';
+import type { LinearLayer, Model } from '../models/model';
+import { param, storedWeights, variable } from '../models/params';
+import { Nf4Tensor } from '../tensor/nf4-tensor';
+import type { Random } from '../tensor/random';
+import type { Adapters, Evidence, Method } from './method';
+
+/** What quantising the base did. */
+export interface Nf4Facts {
+  readonly base: 'nf4';
+  readonly quantisedWeights: number;
+  readonly bytesPerWeight: number;
+  /** ‖Q(W) − W‖/‖W‖, mean over the layers. */
+  readonly quantisationError: number;
+  readonly worstLayer: string;
+  readonly worstError: number;
+}
+
+/** Weights of a model in NF4. */
+export interface Nf4Base {
+  readonly facts: Nf4Facts;
+  /** Gives these weights their float32 variables back, holding the dequantised values. */
+  expand(weights: Iterable<string>): void;
+  /** Drops those variables again; the 4-bit values are unchanged. */
+  collapse(weights: Iterable<string>): void;
+  /** Expands all weights and frees the 4-bit values. */
+  release(): void;
+}
+
+interface Packed {
+  readonly layer: LinearLayer;
+  readonly tensor: Nf4Tensor;
+  /** ‖Q(W) − W‖/‖W‖ */
+  readonly error: number;
+}
+
+/** @throws UserError when the weight is not finite or in NF4 already. */
+function pack(model: Model, layer: LinearLayer): Packed {
+  const weight = param(model, layer.weight);
+  const tensor = Nf4Tensor.quantise(weight as unknown as Tensor2D);
+  const error = tf.tidy(() => {
+    const size = tf.norm(weight).dataSync()[0];
+    return size === 0 ? 0 : tf.norm(tf.sub(weight, tensor.value())).dataSync()[0] / size;
+  });
+  if (Number.isFinite(error)) return { layer, tensor, error };
+  tensor.dispose();
+  throw new UserError(`cannot quantise ${layer.name}: its weight holds NaN or Infinity`);
+}
+
+function factsOf(packed: readonly Packed[]): Nf4Facts {
+  const worst = packed.reduce((a, b) => (b.error > a.error ? b : a));
+  const weights = packed.reduce((sum, { layer }) => sum + layer.out * layer.in, 0);
+  return {
+    base: 'nf4',
+    quantisedWeights: weights,
+    bytesPerWeight: packed.reduce((sum, { tensor }) => sum + tensor.bytes, 0) / weights,
+    quantisationError: packed.reduce((sum, { error }) => sum + error, 0) / packed.length,
+    worstLayer: worst.layer.name,
+    worstError: worst.error,
+  };
+}
+
+/**
+ * Puts the weights of these layers into NF4 and frees their float32 values.
+ * @throws UserError, with the model unchanged, when a weight is not finite or in NF4 already.
+ */
+export function quantiseBase(model: Model, layers: readonly LinearLayer[]): Nf4Base {
+  const packed = new Map<string, Packed>();
+  try {
+    for (const layer of layers) if (!packed.has(layer.weight)) packed.set(layer.weight, pack(model, layer));
+  } catch (error) {
+    for (const { tensor } of packed.values()) tensor.dispose();
+    throw error;
+  }
+  const stored = storedWeights(model);
+  const collapse = (names: Iterable<string>) => {
+    for (const name of names) {
+      const found = packed.get(name);
+      if (!found || stored.has(name)) continue;
+      model.params.get(name)?.dispose();
+      model.params.delete(name);
+      stored.set(name, found.tensor);
+    }
+  };
+  const expand = (names: Iterable<string>) => {
+    for (const name of names) {
+      const found = packed.get(name);
+      if (found && stored.delete(name)) model.params.set(name, variable(found.tensor.value()));
+    }
+  };
+  collapse(packed.keys());
+  return {
+    facts: factsOf([...packed.values()]),
+    expand,
+    collapse,
+    release: () => {
+      expand(packed.keys());
+      for (const { tensor } of packed.values()) tensor.dispose();
+      packed.clear();
+    },
+  };
+}
+
+export interface Nf4Options {
+  /** Keep float32 copies on the host, so that `dispose` gives the model its weights back exactly. Default true. */
+  readonly keepOriginal?: boolean;
+  /** Layers to quantise. Default all linear layers, as QLoRA does. */
+  readonly layers?: readonly LinearLayer[];
+}
+
+/**
+ * Attaches a method on the full weights, then puts the base into NF4.
+ * `merge` turns the target layers to float32 for as long as they are merged. `dispose` gives a float32 base back:
+ * the one before, or without `keepOriginal` the dequantised one.
+ * @throws UserError for methods that train the base or compute with its float32 values (full fine-tuning).
+ */
+export function attachOnNf4<O>(
+  method: Method<O>,
+  model: Model,
+  targets: readonly LinearLayer[],
+  evidence: Evidence,
+  options: O,
+  random: Random,
+  { keepOriginal = true, layers = model.linears }: Nf4Options = {},
+): Adapters {
+  const originals = new Map<string, Float32Array>();
+  if (keepOriginal) {
+    for (const { weight } of layers) originals.set(weight, param(model, weight).dataSync().slice() as Float32Array);
+  }
+  const inner = method.attach(model, targets, evidence, options, random);
+  let base: Nf4Base | null = null;
+  const dispose = () => {
+    base?.release();
+    inner.dispose(); // undoes a shift, in float32
+    for (const [name, values] of originals) {
+      const weight = param(model, name);
+      tf.tidy(() => weight.assign(tf.tensor(values, weight.shape)));
+    }
+    originals.clear();
+  };
+  try {
+    refuseBaseTraining(method, inner);
+    base = quantiseBase(model, layers);
+    refuseBaseReading(method, inner);
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+  return overNf4(inner, base, dispose);
+}
+
+function refuseBaseTraining({ title }: Pick<Method, 'title'>, { trainable }: Adapters): void {
+  if (!trainable.some(({ group }) => group === 'base')) return;
+  throw new UserError(`${title} trains the base weights, and NF4 weights cannot be trained. Use base float32`);
+}
+
+/** One row through the first adapted layer shows whether the method asks for float32 weights. */
+function refuseBaseReading({ title }: Pick<Method, 'title'>, { net, targets }: Adapters): void {
+  try {
+    tf.tidy(() => void net.linear(targets[0].name, tf.zeros([1, targets[0].in])));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${title} computes with float32 base weights. Use base float32`, { cause: error });
+  }
+}
+
+/** The same adapters, with merging through float32. */
+function overNf4(inner: Adapters, base: Nf4Base, dispose: () => void): Adapters {
+  const weights = inner.targets.map((layer) => layer.weight);
+  let disposed = false;
+  const { state, penalty, rewriteGradients, afterStep } = inner;
+  return {
+    method: inner.method,
+    targets: inner.targets,
+    trainable: inner.trainable,
+    get ranks() {
+      return inner.ranks;
+    },
+    get importances() {
+      return inner.importances;
+    },
+    get notes() {
+      return { ...inner.notes, ...base.facts };
+    },
+    net: inner.net,
+    delta: (layer) => inner.delta(layer),
+    merge: () => {
+      base.expand(weights);
+      try {
+        inner.merge();
+      } catch (error) {
+        base.collapse(weights);
+        throw error;
+      }
+    },
+    unmerge: () => {
+      inner.unmerge();
+      base.collapse(weights);
+    },
+    ...(state && { state: () => state.call(inner) }),
+    ...(penalty && { penalty: () => penalty.call(inner) }),
+    ...(rewriteGradients && { rewriteGradients: (gradients) => rewriteGradients.call(inner, gradients) }),
+    ...(afterStep && { afterStep: (step, gradients) => afterStep.call(inner, step, gradients) }),
+    dispose: () => {
+      if (!disposed) dispose();
+      disposed = true;
+    },
+  };
+}
