@@ -2,6 +2,7 @@
 import { UserError } from '../../errors';
 import type { Task } from '../task';
 import { fsdd } from './fsdd';
+import { glyphs } from './glyphs';
 import { shakespeare } from './shakespeare';
 
 const registry = new Map<string, Task>();
@@ -12,7 +13,7 @@ export function registerTask(task: Task<never>): void {
   registry.set(task.name, task as unknown as Task);
 }
 
-for (const task of [shakespeare, fsdd]) registerTask(task as unknown as Task<never>);
+for (const task of [shakespeare, fsdd, glyphs]) registerTask(task as unknown as Task<never>);
 
 /** @throws UserError that lists the known names. */
 export function findTask(name: string): Task {
