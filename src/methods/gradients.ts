@@ -61,7 +61,7 @@ class RunningSum {
 
   mean(batches: number): Float32Array {
     const sum = this.device ? this.device.dataSync() : (this.host as Float32Array);
-    return Float32Array.from(sum, (v) => v / batches);
+    return (sum as Float32Array).map((v) => v / batches);
   }
 
   dispose(): void {
@@ -170,7 +170,9 @@ function checkCount(count: number, batches: number | undefined): void {
 }
 
 function finite(layer: LinearLayer, gradient: Float32Array): Float32Array {
-  if (gradient.every(Number.isFinite)) return gradient;
+  let probe = 0;
+  for (let i = 0; i < gradient.length; i++) probe += gradient[i] * 0; // NaN and ±Infinity times 0 are NaN
+  if (probe === 0) return gradient;
   throw new UserError(
     `the gradient of ${layer.name} holds NaN or Infinity. Look at the checkpoint and the training data of this run`,
   );

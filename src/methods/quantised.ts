@@ -6,12 +6,12 @@
  * and the error of that is in the notes. Merging turns the merged layers back to float32 first.
  */
 
-import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import type { LinearLayer, Model } from '../models/model';
 import { param, storedWeights, variable } from '../models/params';
-import { Nf4Tensor } from '../tensor/nf4-tensor';
+import { quantiseNf4 } from '../tensor/nf4';
+import { type Nf4Tensor, storeNf4 } from '../tensor/nf4-tensor';
 import type { Random } from '../tensor/random';
 import type { Adapters, Evidence, Method } from './method';
 
@@ -47,7 +47,7 @@ interface Packed {
 /** @throws UserError when the weight is not finite or in NF4 already. */
 function pack(model: Model, layer: LinearLayer): Packed {
   const weight = param(model, layer.weight);
-  const tensor = Nf4Tensor.quantise(weight as unknown as Tensor2D);
+  const tensor = storeNf4(quantiseNf4(weight.dataSync() as Float32Array), [layer.out, layer.in]);
   const error = tf.tidy(() => {
     const size = tf.norm(weight).dataSync()[0];
     return size === 0 ? 0 : tf.norm(tf.sub(weight, tensor.value())).dataSync()[0] / size;

@@ -80,9 +80,9 @@ function nearest(x: number, middles: Float64Array): number {
 /** Largest magnitude of each block. */
 function maxima(values: Float32Array, block: number): Float32Array {
   const found = new Float32Array(Math.ceil(values.length / block));
-  for (let i = 0; i < values.length; i++) {
-    const b = Math.floor(i / block);
-    found[b] = Math.max(found[b], Math.abs(values[i]));
+  for (let b = 0; b < found.length; b++) {
+    const end = Math.min(values.length, (b + 1) * block);
+    for (let i = b * block; i < end; i++) found[b] = Math.max(found[b], Math.abs(values[i]));
   }
   return found;
 }
@@ -96,9 +96,13 @@ function normalised(value: number, maximum: number): number {
 export function quantiseNf4(values: Float32Array): Nf4Values {
   const scales = maxima(values, NF4_BLOCK);
   const codes = new Uint8Array((scales.length * NF4_BLOCK) / 2).fill(0x77);
-  for (let i = 0; i < values.length; i++) {
-    const code = nearest(normalised(values[i], scales[Math.floor(i / NF4_BLOCK)]), NF4_MIDPOINTS);
-    codes[i >> 1] = i % 2 === 0 ? (code << 4) | (codes[i >> 1] & 15) : (codes[i >> 1] & 0xf0) | code;
+  for (let block = 0; block < scales.length; block++) {
+    const end = Math.min(values.length, (block + 1) * NF4_BLOCK);
+    for (let i = block * NF4_BLOCK; i < end; i++) {
+      const code = nearest(normalised(values[i], scales[block]), NF4_MIDPOINTS);
+      const byte = codes[i >> 1];
+      codes[i >> 1] = i & 1 ? (byte & 0xf0) | code : (code << 4) | (byte & 0x0f);
+    }
   }
   const offset = Math.fround(scales.reduce((sum, v) => sum + v, 0) / scales.length);
   const centred = scales.map((v) => v - offset);
@@ -116,11 +120,26 @@ export function nf4Scales({ scaleCodes, scaleMaxima, offset }: Nf4Values): Float
   );
 }
 
+/** Both weights of a byte, [256, 2]. */
+export const NF4_PAIRS = Float32Array.from({ length: 512 }, (_, i) => NF4_CODE[i % 2 === 0 ? i >> 5 : (i >> 1) & 15]);
+
 export function dequantiseNf4(stored: Nf4Values): Float32Array {
   const scales = nf4Scales(stored);
   const { codes, size } = stored;
-  return Float32Array.from({ length: size }, (_, i) => {
-    const code = i % 2 === 0 ? codes[i >> 1] >> 4 : codes[i >> 1] & 15;
-    return NF4_CODE[code] * scales[Math.floor(i / NF4_BLOCK)];
-  });
+  const values = new Float32Array(scales.length * NF4_BLOCK);
+  let at = 0;
+  for (let block = 0; block < scales.length; block++) {
+    const scale = scales[block];
+    for (let end = at + NF4_BLOCK; at < end; at += 2) {
+      const pair = 2 * codes[at >> 1];
+      values[at] = NF4_PAIRS[pair] * scale;
+      values[at + 1] = NF4_PAIRS[pair + 1] * scale;
+    }
+  }
+  return values.length === size ? values : values.slice(0, size);
+}
+
+/** Bytes of the stored matrix. */
+export function nf4Bytes({ codes, scaleCodes, scaleMaxima }: Nf4Values): number {
+  return codes.byteLength + scaleCodes.byteLength + scaleMaxima.byteLength + 4;
 }

@@ -30,8 +30,19 @@ const sumOf = (n: number, term: (i: number) => number) => {
   for (let i = 0; i < n; i++) sum += term(i);
   return sum;
 };
-const product = ({ weight, gradient }: ImportanceInput) => weight.map((v, i) => v * gradient[i]);
-const meanMagnitude = (x: Float32Array) => sumOf(x.length, (i) => Math.abs(x[i])) / x.length;
+
+function product({ weight, gradient }: ImportanceInput): Float32Array {
+  const result = new Float32Array(weight.length);
+  for (let i = 0; i < weight.length; i++) result[i] = weight[i] * gradient[i];
+  return result;
+}
+
+function meanMagnitude(x: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += Math.abs(x[i]);
+  return sum / x.length;
+}
+
 const frobenius = (x: Float32Array) => Math.sqrt(sumOf(x.length, (i) => x[i] ** 2));
 
 const rowNorm = (x: Float32Array, { out, in: fanIn }: LinearLayer) =>
