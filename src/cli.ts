@@ -64,8 +64,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     const command = await commands[name].load();
     return await command(rest);
   } catch (error) {
-    const known = error instanceof UserError || (error instanceof Error && error.name === 'RunFailed');
-    process.stderr.write(`gora: ${known || !(error instanceof Error) ? messageOf(error) : error.stack}\n`);
+    const plain = error instanceof UserError || !(error instanceof Error);
+    process.stderr.write(`gora: ${plain ? messageOf(error) : error.stack}\n`);
     return 1;
   }
 }

@@ -1,5 +1,5 @@
 /** `gora quickstart`: the main job in a minute or two, on whatever backend is there. */
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { labelled, type Outcome, runPlan } from '../experiments/plan';
 import { findPlan } from '../experiments/plans';
 import { prepareFolder } from '../experiments/store';
@@ -64,7 +64,7 @@ export async function quickstartCommand(args: string[]): Promise<number> {
         set: { ...plan.set, ...(values.steps ? { steps: Number(values.steps) } : {}) },
       },
       {
-        out,
+        records: join(out, 'records'),
         dataDir: dataFolder(),
         signal,
         onRun: (label) => {

@@ -17,7 +17,7 @@ import {
 } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
 import { closeRenderer } from '../reports/render';
-import { dataFolder, interruptSignal, outFolder, parse } from './args';
+import { dataFolder, interruptSignal, outFolder, parse, recordsFolder } from './args';
 import { costTable, ratesTable } from './cost';
 import { progressReporter } from './progress';
 
@@ -79,7 +79,7 @@ export async function reproduceCommand(args: string[]): Promise<number> {
   try {
     let label = '';
     const result = await runPlan(plan, {
-      out,
+      records: recordsFolder(plan.task, values.out),
       dataDir: dataFolder(values.data),
       signal,
       onRun: (name, done, total) => {

@@ -3,6 +3,7 @@ import { UserError } from '../errors';
 import type { RunRecord } from '../experiments/record';
 import { RunFailed, runExperiment } from '../experiments/run';
 import { prepareFolder, writeRecord } from '../experiments/store';
+import { saveAdapters } from '../methods/save';
 import { dataFolder, interruptSignal, outFolder, parse, parseSeed, parseSettings } from './args';
 import { progressReporter } from './progress';
 
@@ -14,6 +15,7 @@ const options = {
   set: { type: 'string', multiple: true },
   data: { type: 'string' },
   out: { type: 'string' },
+  save: { type: 'string' },
 } as const;
 
 function summary(record: RunRecord): string {
@@ -36,6 +38,7 @@ export async function runCommand(args: string[]): Promise<number> {
   const out = outFolder('runs', values.out);
   prepareFolder(out); // before the work, not after it
   const { signal, release } = interruptSignal();
+  const { save } = values;
   try {
     const record = await runExperiment(
       {
@@ -45,17 +48,18 @@ export async function runCommand(args: string[]): Promise<number> {
         seed: parseSeed(values.seed),
         set: parseSettings(values.set),
       },
-      { dataDir: dataFolder(values.data), signal, onProgress: progressReporter(values.method) },
+      {
+        dataDir: dataFolder(values.data),
+        signal,
+        onProgress: progressReporter(values.method),
+        onTrained: save ? (task, adapters) => saveAdapters(adapters, task.model, save) : undefined,
+      },
     );
     const path = writeRecord(out, record);
     process.stdout.write(`${summary(record)}\n  ${path}\n`);
     return record.status === 'cancelled' ? 130 : 0;
   } catch (error) {
-    if (error instanceof RunFailed) {
-      if (error.cause instanceof UserError) throw error.cause;
-      throw error.cause;
-    }
-    throw error;
+    throw error instanceof RunFailed ? error.cause : error;
   } finally {
     release();
   }

@@ -1,17 +1,18 @@
-/** Measures what a method needs before training. */
+/** Measures what a method needs before training: gradients, activations, and a probe of the loss. */
 import { batchesOf } from '../data/dataset';
 import type { LoadedTask } from '../data/task';
 import { UserError } from '../errors';
-import { estimateGradients } from '../methods/gradients';
+import { type ActivationOptions, estimateActivations } from '../methods/activations';
+import { estimateGradients, probeOn } from '../methods/gradients';
 import type { Evidence, Method } from '../methods/method';
-import type { LinearLayer } from '../models/model';
+import type { Batch, LinearLayer } from '../models/model';
 import type { Random } from '../tensor/random';
 import type { TrainingOptions } from '../training/options';
 
 export interface EvidenceRequest {
   readonly method: Method;
   readonly methodOptions: Readonly<Record<string, unknown>>;
-  /** Set by the person, so not to be lowered silently. */
+  /** `gradientBatches` was set by the person, so it is not lowered silently. */
   readonly batchesAreExplicit: boolean;
   readonly task: LoadedTask;
   readonly targets: readonly LinearLayer[];
@@ -19,9 +20,15 @@ export interface EvidenceRequest {
   readonly random: Random;
 }
 
+export interface Gathered {
+  readonly evidence: Evidence;
+  /** Frees the batch that the probe keeps; call it when the method is attached. */
+  release(): void;
+}
+
 /** N, the batches to measure on: as asked, but no more than one pass over the data. */
 function batchCount({ methodOptions, batchesAreExplicit, task, training }: EvidenceRequest): number {
-  const wanted = Number(methodOptions.gradientBatches ?? 1);
+  const wanted = Number(methodOptions.gradientBatches);
   const most = Math.max(1, Math.floor(task.train.size / training.batch));
   if (wanted > most && batchesAreExplicit) {
     throw new UserError(
@@ -31,18 +38,47 @@ function batchCount({ methodOptions, batchesAreExplicit, task, training }: Evide
   return Math.min(wanted, most);
 }
 
-/** The first N batches of the training order, as both papers do: the samples are used again in training. */
-export function gatherEvidence(request: EvidenceRequest): Evidence {
-  if (!request.method.needs.includes('gradients')) return {};
-  const count = batchCount(request);
-  const { task, training, random, targets } = request;
-  const stream = batchesOf(task.train, training.batch, random.fork('order'));
-  function* first() {
+const free = (batch: Batch) => {
+  for (const tensor of Object.values(batch)) tensor.dispose();
+};
+
+/** The first batches of the training order, as the papers do: the samples are used again in training. */
+export function gatherEvidence(request: EvidenceRequest): Gathered {
+  const { method, methodOptions, task, targets, training, random } = request;
+  const { model } = task;
+  let first: Batch | null = null;
+  function* batches(count: number): Generator<Batch, void> {
+    const stream = batchesOf(task.train, training.batch, random.fork('order'));
     for (let i = 0; i < count; i++) {
       const batch = stream.next().value;
-      yield batch;
-      for (const tensor of Object.values(batch)) tensor.dispose();
+      try {
+        yield batch;
+      } finally {
+        if (i === 0) first = batch;
+        else free(batch);
+      }
     }
   }
-  return estimateGradients(task.model, targets, first());
+  const evidence: Evidence = { steps: training.steps };
+  if (task.train.size === 0) throw new UserError('the training set is empty');
+  if (method.needs.includes('activations')) {
+    const pass = Math.max(1, Math.floor(task.train.size / training.batch));
+    Object.assign(
+      evidence,
+      estimateActivations(
+        model,
+        targets,
+        batches(pass),
+        methodOptions as unknown as ActivationOptions,
+        random.fork('activations'),
+      ),
+    );
+  }
+  if (method.needs.includes('gradients')) {
+    const count = batchCount(request);
+    const afterBatch = method.watchGradients?.(model, targets, methodOptions);
+    Object.assign(evidence, estimateGradients(model, targets, batches(count), { afterBatch }));
+  }
+  if (first) evidence.probeLoss = probeOn(model, first);
+  return { evidence, release: () => first && free(first) };
 }

@@ -2,7 +2,6 @@
  * A comparison: variants of methods × cases of a task × seeds, the learning rate of every variant and case chosen
  * on validation data first. Every run is a record on disk, so an interrupted plan goes on where it stopped.
  */
-import { join } from 'node:path';
 import { UserError } from '../errors';
 import type { RunRecord } from './record';
 import { type RunContext, RunFailed, runExperiment } from './run';
@@ -55,7 +54,8 @@ export interface PlanResult {
 }
 
 export interface PlanContext extends RunContext {
-  readonly out: string;
+  /** Folder of records; plans that share a task share their runs. */
+  readonly records: string;
   /** Called before every run that is not on disk yet. */
   readonly onRun?: (label: string, done: number, total: number) => void;
 }
@@ -101,19 +101,20 @@ export async function runPlan(plan: Plan, context: PlanContext): Promise<PlanRes
   const tuning: Outcome[] = [];
   const learningRates = new Map<string, number>();
   let done = 0;
-  const run = async (variant: Variant, where: Case, seed: number, set: Settings, dir: string) => {
+  const run = async (variant: Variant, where: Case, seed: number, set: Settings) => {
     done += 1;
     const { task, model } = plan;
     const settings = { ...plan.set, ...where.set, ...variant.set, ...set };
     context.onRun?.(`${where.label} ${variant.label} seed ${seed}${set.lr ? ` lr ${set.lr}` : ''}`, done, total);
-    const record = await runOnce({ task, model, method: variant.method, seed, set: settings }, dir, context);
+    const request = { task, model, method: variant.method, seed, set: settings };
+    const record = await runOnce(request, context.records, context);
     return { variant: variant.label, case: where.label, record };
   };
   for (const where of plan.cases) {
     for (const variant of plan.variants) {
       const tried: Outcome[] = [];
       for (const lr of plan.grid) {
-        tried.push(await run(variant, where, plan.tuningSeed, { lr }, join(context.out, 'tuning')));
+        tried.push(await run(variant, where, plan.tuningSeed, { lr }));
       }
       tuning.push(...tried);
       const best = [...tried].sort((a, b) => better(a.record, b.record))[0];
@@ -122,7 +123,7 @@ export async function runPlan(plan: Plan, context: PlanContext): Promise<PlanRes
       }
       const chosen: Settings = best ? { lr: best.record.spec.training.lr } : {};
       if (best) learningRates.set(`${where.label}/${variant.label}`, best.record.spec.training.lr as number);
-      for (const seed of plan.seeds) outcomes.push(await run(variant, where, seed, chosen, join(context.out, 'runs')));
+      for (const seed of plan.seeds) outcomes.push(await run(variant, where, seed, chosen));
     }
   }
   return { outcomes, learningRates, tuning };

@@ -10,9 +10,50 @@ const ratios: readonly Variant[] = ['lora', 'gora'].flatMap((method) =>
   [1, 4, 16].map((ratio) => ({ label: `${method}, ratio ${ratio}`, method, set: { loraPlusRatio: ratio } })),
 );
 
+const METHODS = [
+  ...['full', 'lora', 'rslora', 'dora', 'lora+', 'pissa', 'olora', 'eva', 'adalora', 'lora-fa', 'lora-pro', 'lora-one'],
+  ...['lora-ga', 'gora'],
+];
+const all: readonly Variant[] = METHODS.map((method) => ({ label: method, method }));
+
 const decade = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
 
+const digits = { shots: 5, steps: 60, evalEvery: 0 };
+
 export const plans: readonly Plan[] = [
+  {
+    name: 'glyphs',
+    title: 'New letters in a foreign hand: test accuracy (%)',
+    task: 'glyphs',
+    variants: four,
+    cases: [{ label: 'glyphs' }],
+    seeds: [1, 2, 3],
+    grid: decade,
+    tuningSeed: 100,
+    set: { evalEvery: 0 },
+  },
+  {
+    name: 'methods-glyphs',
+    title: 'All methods on new letters: test accuracy (%)',
+    task: 'glyphs',
+    variants: all,
+    cases: [{ label: 'glyphs' }],
+    seeds: [1, 2, 3],
+    grid: decade,
+    tuningSeed: 100,
+    set: { evalEvery: 0 },
+  },
+  {
+    name: 'methods-fsdd',
+    title: 'All methods on spoken digits of an unseen speaker: test accuracy (%)',
+    task: 'fsdd-loso',
+    variants: all,
+    cases: [{ label: 'george', set: { speaker: 'george' } }],
+    seeds: [1, 2, 3],
+    grid: decade,
+    tuningSeed: 100,
+    set: digits,
+  },
   {
     name: 'shakespeare',
     title: 'stories260K → tinyshakespeare: test loss at equal steps and batch',
@@ -33,7 +74,7 @@ export const plans: readonly Plan[] = [
     seeds: [1, 2, 3],
     grid: decade,
     tuningSeed: 100,
-    set: { shots: 5, steps: 60, evalEvery: 0 },
+    set: digits,
   },
   {
     name: 'gora-loraplus',

@@ -3,8 +3,10 @@ import type { LoadedTask } from '../data/task';
 import { findTask } from '../data/tasks';
 import { messageOf } from '../errors';
 import type { Adapters } from '../methods/method';
+import { attachOnNf4 } from '../methods/quantised';
 import { findMethod } from '../methods/registry';
 import { selectTargets } from '../methods/targets';
+import type { LinearLayer } from '../models/model';
 import { countParams, disposeModel } from '../models/params';
 import { startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
@@ -67,20 +69,18 @@ export async function runExperiment(request: RunRequest, context: RunContext): P
   return finish(record, meter);
 }
 
-async function runLoaded(
-  record: RunRecord,
+/** Measures the evidence and attaches the method, over a float32 or an NF4 base. */
+async function attach(
+  { spec }: RunRecord,
   request: RunRequest,
   task: LoadedTask,
+  targets: readonly LinearLayer[],
+  training: TrainingOptions,
   random: Random,
-  context: RunContext,
   meter: Meter,
-): Promise<void> {
-  const { spec } = record;
+): Promise<Adapters> {
   const method = findMethod(spec.method);
-  const training = trainingSchema.parse(spec.training) as TrainingOptions;
-  const targets = selectTargets(task.model, training.targets);
-  const parameters = countParams(task.model);
-  const evidence = await meter.time('gradients', async () =>
+  const { evidence, release } = await meter.time('gradients', async () =>
     gatherEvidence({
       method,
       methodOptions: spec.methodOptions,
@@ -91,9 +91,29 @@ async function runLoaded(
       random,
     }),
   );
-  const adapters = await meter.time('attach', async () =>
-    method.attach(task.model, targets, evidence, spec.methodOptions, random.fork('method')),
-  );
+  try {
+    return await meter.time('attach', async () => {
+      const all = [task.model, targets, evidence, spec.methodOptions, random.fork('method')] as const;
+      return training.base === 'nf4' ? attachOnNf4(method, ...all) : method.attach(...all);
+    });
+  } finally {
+    release();
+  }
+}
+
+async function runLoaded(
+  record: RunRecord,
+  request: RunRequest,
+  task: LoadedTask,
+  random: Random,
+  context: RunContext,
+  meter: Meter,
+): Promise<void> {
+  const { spec } = record;
+  const training = trainingSchema.parse(spec.training) as TrainingOptions;
+  const targets = selectTargets(task.model, training.targets);
+  const parameters = countParams(task.model);
+  const adapters = await attach(record, request, task, targets, training, random, meter);
   const evaluate = (step: number, split: 'validation' | 'test') =>
     meter.time('evaluate', async () => {
       const metrics = await task.evaluate(adapters.net, task[split]);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 export const trainingSchema = z.strictObject({
   targets: z.string().default('all').describe('layers to adapt: all, attention, types, /pattern/'),
+  base: z.enum(['float32', 'nf4']).default('float32').describe('storage of frozen weights; nf4 makes QLoRA, QGoRA'),
   steps: z.int().positive().default(200).describe('optimiser steps'),
   batch: z.int().positive().default(32).describe('examples a step'),
   lr: z.number().positive().default(1e-3).describe('peak learning rate'),
@@ -16,6 +17,7 @@ export const trainingSchema = z.strictObject({
   beta2: z.number().min(0).max(1).default(0.999),
   epsilon: z.number().positive().default(1e-8),
   evalEvery: z.int().nonnegative().default(0).describe('validate every so many steps, 0 = only at the end'),
+  compile: z.boolean().default(true).describe('run steps as one TensorFlow graph where the backend can'),
 });
 
 export type TrainingOptions = z.infer<typeof trainingSchema>;
