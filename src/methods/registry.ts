@@ -5,6 +5,7 @@ import { dora } from './dora';
 import { eva } from './eva';
 import { full, fullTargets } from './full';
 import { gora } from './gora';
+import { lsLora } from './gora/ls-lora';
 import { lora } from './lora';
 import { loraFa } from './lora-fa';
 import { loraGa } from './lora-ga';
@@ -40,6 +41,7 @@ const builtIn = [
   loraPro,
   loraGa,
   gora,
+  lsLora,
 ];
 for (const method of builtIn) registerMethod(method as unknown as Method<never>);
 
