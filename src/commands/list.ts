@@ -5,7 +5,7 @@ import { describeOptions } from '../experiments/options';
 import { allMethods, findMethod } from '../methods/registry';
 import { modelCards } from '../models/load';
 import { trainingSchema } from '../training/options';
-import { parse } from './args';
+import { dataFolder, parse } from './args';
 
 function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
@@ -34,9 +34,31 @@ const listings: Record<string, (name?: string) => string> = {
   models: () => columns(modelCards.map((m) => [m.name, m.title, m.licence, m.file])),
 };
 
+/** All methods with their trainable parameters on a task's model. */
+async function sizesOn(task: string, data?: string): Promise<string> {
+  const methods = allMethods();
+  const { methodSizes } = await import('../experiments/sizes');
+  const sizes = await methodSizes(
+    task,
+    methods.map((m) => m.name),
+    dataFolder(data),
+  );
+  return columns([
+    ['method', 'title', 'source', 'needs', 'trainable'],
+    ...methods.map((m, i) => {
+      const { trainable, why } = sizes[i];
+      return [m.name, m.title, m.reference, m.needs.join(', ') || 'nothing', trainable?.toLocaleString('en') ?? why];
+    }),
+  ]);
+}
+
 export async function listCommand(args: string[]): Promise<number> {
-  const { positionals } = parse(args, {}, 2);
+  const { positionals, values } = parse(args, { task: { type: 'string' }, data: { type: 'string' } }, 2);
   const [what, name] = positionals;
+  if (what === 'methods' && values.task) {
+    process.stdout.write(`${await sizesOn(values.task, values.data)}\n`);
+    return 0;
+  }
   if (what === undefined || !Object.hasOwn(listings, what)) {
     throw new UserError(`list what? One of: ${Object.keys(listings).join(', ')}`);
   }
