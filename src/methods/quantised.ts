@@ -11,7 +11,7 @@ import { UserError } from '../errors';
 import type { LinearLayer, Model } from '../models/model';
 import { param, storedWeights, variable } from '../models/params';
 import { quantiseNf4 } from '../tensor/nf4';
-import { type Nf4Tensor, storeNf4 } from '../tensor/nf4-tensor';
+import { type Nf4Place, type Nf4Tensor, storeNf4 } from '../tensor/nf4-tensor';
 import type { Random } from '../tensor/random';
 import type { Adapters, Evidence, Method } from './method';
 
@@ -45,9 +45,9 @@ interface Packed {
 }
 
 /** @throws UserError when the weight is not finite or in NF4 already. */
-function pack(model: Model, layer: LinearLayer): Packed {
+function pack(model: Model, layer: LinearLayer, place: Nf4Place | undefined): Packed {
   const weight = param(model, layer.weight);
-  const tensor = storeNf4(quantiseNf4(weight.dataSync() as Float32Array), [layer.out, layer.in]);
+  const tensor = storeNf4(quantiseNf4(weight.dataSync() as Float32Array), [layer.out, layer.in], place);
   const error = tf.tidy(() => {
     const size = tf.norm(weight).dataSync()[0];
     return size === 0 ? 0 : tf.norm(tf.sub(weight, tensor.value())).dataSync()[0] / size;
@@ -74,10 +74,10 @@ function factsOf(packed: readonly Packed[]): Nf4Facts {
  * Puts the weights of these layers into NF4 and frees their float32 values.
  * @throws UserError, with the model unchanged, when a weight is not finite or in NF4 already.
  */
-export function quantiseBase(model: Model, layers: readonly LinearLayer[]): Nf4Base {
+export function quantiseBase(model: Model, layers: readonly LinearLayer[], place?: Nf4Place): Nf4Base {
   const packed = new Map<string, Packed>();
   try {
-    for (const layer of layers) if (!packed.has(layer.weight)) packed.set(layer.weight, pack(model, layer));
+    for (const layer of layers) if (!packed.has(layer.weight)) packed.set(layer.weight, pack(model, layer, place));
   } catch (error) {
     for (const { tensor } of packed.values()) tensor.dispose();
     throw error;
@@ -116,6 +116,8 @@ export interface Nf4Options {
   readonly keepOriginal?: boolean;
   /** Layers to quantise. Default all linear layers, as QLoRA does. */
   readonly layers?: readonly LinearLayer[];
+  /** Where the 4-bit values stay. Default the device where it is a GPU, else the host. */
+  readonly place?: Nf4Place;
 }
 
 /**
@@ -131,7 +133,7 @@ export function attachOnNf4<O>(
   evidence: Evidence,
   options: O,
   random: Random,
-  { keepOriginal = true, layers = model.linears }: Nf4Options = {},
+  { keepOriginal = true, layers = model.linears, place }: Nf4Options = {},
 ): Adapters {
   const originals = new Map<string, Float32Array>();
   if (keepOriginal) {
@@ -150,7 +152,7 @@ export function attachOnNf4<O>(
   };
   try {
     refuseBaseTraining(method, inner);
-    base = quantiseBase(model, layers);
+    base = quantiseBase(model, layers, place);
     refuseBaseReading(method, inner);
   } catch (error) {
     dispose();

@@ -12,6 +12,9 @@ import { backendInfo } from './backend';
 import { gradientOp } from './grad';
 import { DYNAMIC_CODE, dequantiseNf4, NF4_BLOCK, NF4_PAIRS, type Nf4Values, nf4Bytes, SCALE_BLOCK } from './nf4';
 
+/** Where the 4-bit values stay. */
+export type Nf4Place = 'host' | 'device';
+
 export abstract class Nf4Tensor {
   /** Bytes that the stored matrix takes, on the host or on the device. */
   abstract readonly bytes: number;
@@ -38,7 +41,7 @@ export abstract class Nf4Tensor {
 export function storeNf4(
   values: Nf4Values,
   shape: readonly [number, number],
-  place: 'host' | 'device' = backendInfo().device === 'GPU' ? 'device' : 'host',
+  place: Nf4Place = backendInfo().device === 'GPU' ? 'device' : 'host',
 ): Nf4Tensor {
   return place === 'device' ? new DeviceNf4(values, shape) : new HostNf4(values, shape);
 }

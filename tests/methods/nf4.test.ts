@@ -167,33 +167,35 @@ const attach = (name: string, model: Model, evidence: Evidence, options: object 
   return attachOnNf4(method, model, model.linears, evidence, parsed, new Random(1), nf4);
 };
 
-test('quantiseBase: the model shrinks, still runs, and comes back with the dequantised values', async () => {
-  const model = chain(24, 64);
-  const before = tf.memory().numBytes;
-  const parameters = countParams(model);
-  const base = quantiseBase(model, model.linears);
-  const { bytesPerWeight, quantisationError, quantisedWeights } = base.facts;
-  const expected = 24 * 64 * 64;
-  assert.equal(quantisedWeights, expected);
-  assert.ok(bytesPerWeight <= 0.6 && quantisationError > 0.08 && quantisationError < 0.11);
-  assert.ok(tf.memory().numBytes <= before - (4 - 0.6) * expected, 'the float32 weights are gone');
-  assert.equal(countParams(model), parameters);
-  assert.throws(
-    () => param(model, 'layers.0.weight'),
-    (e) => e instanceof UserError && /4 bits/.test(e.message),
-  );
-  assert.throws(() => quantiseBase(model, model.linears), /4 bits/);
-  const x = tf.ones([2, 64]) as tf.Tensor2D;
-  const run = () => tf.tidy(() => model.logits(baseNet(model), { x }).dataSync().slice() as Float32Array);
-  const packed = run();
-  const exported = await exportWeights(model);
-  base.release();
-  assert.equal(tf.memory().numBytes, before + x.size * 4);
-  near(run(), packed, 1e-6);
-  assert.deepEqual(exported.get('layers.3.weight')?.data, param(model, 'layers.3.weight').dataSync().slice());
-  x.dispose();
-  disposeModel(model);
-});
+for (const place of ['host', 'device'] as const) {
+  test(`quantiseBase on the ${place}: the model shrinks, still runs, and comes back dequantised`, async () => {
+    const model = chain(24, 64);
+    const before = tf.memory().numBytes;
+    const parameters = countParams(model);
+    const base = quantiseBase(model, model.linears, place);
+    const { bytesPerWeight, quantisationError, quantisedWeights } = base.facts;
+    const expected = 24 * 64 * 64;
+    assert.equal(quantisedWeights, expected);
+    assert.ok(bytesPerWeight <= 0.6 && quantisationError > 0.08 && quantisationError < 0.11);
+    assert.ok(tf.memory().numBytes <= before - (4 - 0.6) * expected, 'the float32 weights are gone');
+    assert.equal(countParams(model), parameters);
+    assert.throws(
+      () => param(model, 'layers.0.weight'),
+      (e) => e instanceof UserError && /4 bits/.test(e.message),
+    );
+    assert.throws(() => quantiseBase(model, model.linears), /4 bits/);
+    const x = tf.ones([2, 64]) as tf.Tensor2D;
+    const run = () => tf.tidy(() => model.logits(baseNet(model), { x }).dataSync().slice() as Float32Array);
+    const packed = run();
+    const exported = await exportWeights(model);
+    base.release();
+    assert.equal(tf.memory().numBytes, before + x.size * 4);
+    near(run(), packed, 1e-6);
+    assert.deepEqual(exported.get('layers.3.weight')?.data, param(model, 'layers.3.weight').dataSync().slice());
+    x.dispose();
+    disposeModel(model);
+  });
+}
 
 test('QGoRA: the start comes from the full weights, the base is in NF4, dispose restores it exactly', () => {
   withSmall((model, batch, evidence) => {
