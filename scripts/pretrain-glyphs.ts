@@ -56,7 +56,7 @@ async function main(): Promise<void> {
     const { accuracy, loss } = await evaluateClassifier(model, adapters.net, test);
     curve.push({ step, accuracy, loss });
     const seconds = ((performance.now() - started) / 1000).toFixed(0);
-    console.log(`step ${step}: accuracy ${accuracy.toFixed(4)}, loss ${loss.toFixed(4)}, ${seconds} s`);
+    console.log(`step ${step}: accuracy ${accuracy.toFixed(2)} %, loss ${loss.toFixed(4)}, ${seconds} s`);
   };
   await train({ model, adapters, data, options, random, onEvaluate: evaluate });
   if (curve.at(-1)?.step !== steps) await evaluate(steps);

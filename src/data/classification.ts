@@ -48,7 +48,7 @@ export function classificationSet(
   };
 }
 
-/** Accuracy in [0, 1] and mean cross-entropy in nats over the whole set. */
+/** Accuracy in per cent and mean cross-entropy in nats over the whole set. */
 export async function evaluateClassifier(
   model: Model,
   net: Net,
@@ -71,7 +71,7 @@ export async function evaluateClassifier(
     sums.dispose();
     tf.dispose(Object.values(batch));
   }
-  return { accuracy: correct / data.size, loss: loss / data.size };
+  return { accuracy: (100 * correct) / data.size, loss: loss / data.size };
 }
 
 /** The head's inputs under the base weights, [n, d] row-major, and the labels. */

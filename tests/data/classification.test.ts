@@ -57,7 +57,7 @@ describe('classification', () => {
     const before = tf.memory().numTensors;
     for (const size of [1, 3, 256]) {
       const { accuracy, loss } = await evaluateClassifier(model, baseNet(model), data, size);
-      assert.equal(accuracy, 0.75);
+      assert.equal(accuracy, 75);
       assert.ok(Math.abs(loss - expected) < 1e-6);
     }
     assert.equal(tf.memory().numTensors, before);
