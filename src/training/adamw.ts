@@ -57,18 +57,30 @@ export class AdamW {
     };
   }
 
+  /** Moments of a parameter, to be read or assigned. */
+  moments(name: string): { readonly m: Variable; readonly v: Variable } {
+    const state = this.state.get(name);
+    if (!state) throw new Error(`no parameter is named "${name}"`);
+    return state;
+  }
+
+  /** Learning rate of a group over the base rate. */
+  rateOf(group: Group): number {
+    return this.options.rates?.[group] ?? 1;
+  }
+
   /** One update. `gradients` are keyed by parameter name; parameters without one stay as they are. */
   apply(gradients: Readonly<Record<string, Tensor>>, scalars: StepScalars): void {
-    const { beta1, beta2, epsilon, weightDecay, rates } = this.options;
+    const { beta1, beta2, epsilon, weightDecay } = this.options;
     for (const { name, group, value } of this.parameters) {
       const gradient = gradients[name];
       if (!gradient) continue;
-      const { m, v } = this.state.get(name) as State;
+      const { m, v } = this.moments(name);
       tf.tidy(() => {
         m.assign(tf.add(tf.mul(m, beta1), tf.mul(gradient, 1 - beta1)));
         v.assign(tf.add(tf.mul(v, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
         const root = tf.add(tf.sqrt(tf.mul(v, scalars.correction2)), epsilon);
-        const rate = tf.mul(scalars.lr, rates?.[group] ?? 1);
+        const rate = tf.mul(scalars.lr, this.rateOf(group));
         let change = tf.div(tf.mul(m, scalars.correction1), root);
         if (weightDecay > 0) change = tf.add(change, tf.mul(value, weightDecay));
         value.assign(tf.sub(value, tf.mul(change, rate)));

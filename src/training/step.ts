@@ -73,6 +73,32 @@ export interface StepResult {
   readonly bytes: number;
 }
 
+/** Loss and gradients of a step; `norm` is there when they are clipped already. Caller disposes. */
+export interface StepGradients {
+  readonly loss: Scalar;
+  readonly norm?: Scalar;
+  readonly gradients: Record<string, Tensor>;
+  readonly bytes: number;
+}
+
+/** What remains of a step once its gradients are known: rewriting, clipping, update. Frees the gradients. */
+export function finishStep(
+  adapters: Adapters,
+  optimiser: AdamW,
+  { loss, norm, gradients, bytes }: StepGradients,
+  scalars: StepScalars,
+  clip: number,
+  step: number,
+): StepResult {
+  const rewritten = !norm && adapters.rewriteGradients ? adapters.rewriteGradients(gradients) : gradients;
+  const size = norm ?? clipGradients(rewritten, clip);
+  optimiser.apply(rewritten, scalars);
+  adapters.afterStep?.(step, rewritten);
+  tf.dispose(rewritten);
+  if (rewritten !== gradients) tf.dispose(gradients);
+  return { loss, norm: size, bytes };
+}
+
 /** Runs one eager step. */
 export function trainStep(
   model: Model,
@@ -83,12 +109,6 @@ export function trainStep(
   clip: number,
   step: number,
 ): StepResult {
-  const { loss, gradients, bytes } = lossAndGradients(model, adapters, optimiser.parameters, batch);
-  const rewritten = adapters.rewriteGradients ? adapters.rewriteGradients(gradients) : gradients;
-  const norm = clipGradients(rewritten, clip);
-  optimiser.apply(rewritten, scalars);
-  adapters.afterStep?.(step, rewritten);
-  tf.dispose(rewritten);
-  if (rewritten !== gradients) tf.dispose(gradients);
-  return { loss, norm, bytes };
+  const found = lossAndGradients(model, adapters, optimiser.parameters, batch);
+  return finishStep(adapters, optimiser, found, scalars, clip, step);
 }

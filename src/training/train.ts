@@ -9,7 +9,8 @@ import type { Random } from '../tensor/random';
 import { AdamW } from './adamw';
 import type { TrainingOptions } from './options';
 import { scheduleFactor } from './schedule';
-import { trainableOf, trainStep } from './step';
+import { trainableOf } from './step';
+import { type StepMode, Stepper } from './stepper';
 
 export interface TrainingProgress {
   readonly step: number;
@@ -37,8 +38,12 @@ export interface TrainingResult {
   readonly cancelled: boolean;
   /** Milliseconds of every step, evaluation not counted. */
   readonly stepTimes: number[];
-  /** Most bytes of live tensors inside a step. */
+  /** Most bytes of live tensors inside an eager step. */
   readonly peakBytes: number;
+  /** How steps ran, after the first two. */
+  readonly mode: StepMode;
+  /** Why steps ran eagerly or in part eagerly; null when compiled as a whole. */
+  readonly why: string | null;
 }
 
 /**
@@ -57,18 +62,22 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
   const stepTimes: number[] = [];
   let peakBytes = 0;
   const batches = batchesOf(data, options.batch, run.random.fork('order'));
+  const stepper = new Stepper(model, adapters, optimiser, options);
+  const result = (cancelled: boolean): TrainingResult => {
+    const { mode, why } = stepper;
+    return { curve, stepTimes, peakBytes, cancelled, mode, why };
+  };
   try {
     for (let step = 1; step <= options.steps; step++) {
-      if (run.signal?.aborted) return { curve, stepTimes, peakBytes, cancelled: true };
+      if (run.signal?.aborted) return result(true);
       const started = performance.now();
       const batch = batches.next().value;
       const lr = options.lr * scheduleFactor(step, options.steps, options.warmup, options.minLr);
-      const scalars = optimiser.scalars(step, lr);
-      const result = trainStep(model, adapters, optimiser, batch, scalars, options.clip, step);
-      peakBytes = Math.max(peakBytes, result.bytes);
-      const loss = (await result.loss.data())[0];
-      const norm = (await result.norm.data())[0];
-      tf.dispose([result.loss, result.norm, batch, scalars] as unknown as tf.TensorContainer);
+      const done = stepper.step(batch, step, lr);
+      peakBytes = Math.max(peakBytes, done.bytes);
+      const loss = (await done.loss.data())[0];
+      const norm = (await done.norm.data())[0];
+      tf.dispose([done.loss, done.norm, batch] as unknown as tf.TensorContainer);
       stepTimes.push(performance.now() - started);
       if (!Number.isFinite(loss)) {
         throw new UserError(`the loss is ${loss} at step ${step}: training diverged. Lower lr (now ${options.lr})`);
@@ -78,11 +87,15 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
       curve.lr.push(lr);
       curve.norm.push(norm);
       run.onProgress?.({ step, steps: options.steps, loss, lr, millisecondsPerStep: stepTimes[step - 1] });
-      if (options.evalEvery > 0 && step % options.evalEvery === 0) await run.onEvaluate?.(step);
+      if (options.evalEvery > 0 && step % options.evalEvery === 0) {
+        stepper.sync();
+        await run.onEvaluate?.(step);
+      }
       await new Promise((resolve) => setImmediate(resolve)); // lets Ctrl-C and progress through
     }
-    return { curve, stepTimes, peakBytes, cancelled: false };
+    return result(false);
   } finally {
+    stepper.dispose(); // brings the trained values back
     optimiser.dispose();
   }
 }
