@@ -75,7 +75,8 @@ function better(a: RunRecord, b: RunRecord): number {
   return difference || ma.loss - mb.loss;
 }
 
-async function runOnce(request: RunRequest, dir: string, context: PlanContext): Promise<RunRecord> {
+async function runOnce(request: RunRequest, context: PlanContext): Promise<RunRecord> {
+  const dir = context.records;
   const known = findRecord(dir, recordId(resolveSpec(request)));
   if (known) return known;
   try {
@@ -102,12 +103,13 @@ export async function runPlan(plan: Plan, context: PlanContext): Promise<PlanRes
   const learningRates = new Map<string, number>();
   let done = 0;
   const run = async (variant: Variant, where: Case, seed: number, set: Settings) => {
+    const forTuning = seed === plan.tuningSeed;
     done += 1;
     const { task, model } = plan;
     const settings = { ...plan.set, ...where.set, ...variant.set, ...set };
     context.onRun?.(`${where.label} ${variant.label} seed ${seed}${set.lr ? ` lr ${set.lr}` : ''}`, done, total);
     const request = { task, model, method: variant.method, seed, set: settings };
-    const record = await runOnce(request, context.records, context);
+    const record = await runOnce(request, { ...context, tuning: forTuning });
     return { variant: variant.label, case: where.label, record };
   };
   for (const where of plan.cases) {

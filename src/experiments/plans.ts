@@ -18,7 +18,7 @@ const all: readonly Variant[] = METHODS.map((method) => ({ label: method, method
 
 const decade = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
 
-const digits = { shots: 5, steps: 60, evalEvery: 0 };
+const digits = { shots: 20, steps: 60, evalEvery: 0 };
 
 export const plans: readonly Plan[] = [
   {
@@ -67,7 +67,7 @@ export const plans: readonly Plan[] = [
   },
   {
     name: 'fsdd-loso',
-    title: 'KWT-1 → spoken digits of an unseen speaker, 5 clips a digit',
+    title: 'KWT-1 → spoken digits of an unseen speaker, 20 clips a digit: test accuracy (%)',
     task: 'fsdd-loso',
     variants: four,
     cases: SPEAKERS.map((speaker) => ({ label: speaker, set: { speaker } })),

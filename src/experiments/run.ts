@@ -24,6 +24,8 @@ export interface RunContext {
   readonly onProgress?: (progress: TrainingProgress) => void;
   /** Stops the run after the current step; its record says `cancelled`. */
   readonly signal?: AbortSignal;
+  /** A run that only chooses an option: it is scored on validation data, at the end, and never sees the test set. */
+  readonly tuning?: boolean;
   /** Called with the trained model before it is freed, e.g. to save the adapter. */
   readonly onTrained?: (task: LoadedTask, adapters: Adapters) => Promise<void>;
 }
@@ -133,7 +135,7 @@ async function runLoaded(
     record.ranks = adapters.ranks && Object.fromEntries(adapters.ranks);
     record.importances = adapters.importances && Object.fromEntries(adapters.importances);
     record.notes = { ...task.notes, ...adapters.notes };
-    await evaluate(0, 'validation');
+    if (!context.tuning) await evaluate(0, 'validation');
     const result = await meter.time('train', () =>
       train({
         model: task.model,
@@ -156,7 +158,7 @@ async function runLoaded(
       return;
     }
     await evaluate(training.steps, 'validation');
-    record.metrics = await evaluate(training.steps, 'test');
+    if (!context.tuning) record.metrics = await evaluate(training.steps, 'test');
     await context.onTrained?.(task, adapters);
     record.status = 'completed';
   } finally {

@@ -12,7 +12,6 @@ import { readSafetensors } from '../../formats/safetensors';
 import { type EncoderConfig, makeEncoder } from '../../models/encoder';
 import { hostWeights } from '../../models/load';
 import type { Model } from '../../models/model';
-import { baseNet } from '../../models/params';
 import { Random } from '../../tensor/random';
 import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../classification';
 import { FEATURES, firstGlyphs, NEW_LETTERS, newAlphabet, TOKENS } from '../glyphs';
@@ -63,7 +62,6 @@ export const glyphs: Task<z.infer<typeof options>> = {
     const validation = draw(new Random(HELD_OUT_SEED, 'glyphs/validation'), SHOTS_VALIDATION);
     const test = draw(new Random(HELD_OUT_SEED, 'glyphs/test'), SHOTS_TEST);
     if (o.probe) await fitHeadByProbe(model, train);
-    const { accuracy } = await evaluateClassifier(model, baseNet(model), test);
     return {
       model,
       train,
@@ -75,7 +73,6 @@ export const glyphs: Task<z.infer<typeof options>> = {
         validationImages: validation.size,
         testImages: test.size,
         head: o.probe ? 'linear probe' : 'zeros',
-        startAccuracy: accuracy,
       },
     };
   },
