@@ -21,6 +21,8 @@ export interface Variant {
 export interface Case {
   readonly label: string;
   readonly set?: Settings;
+  /** Case whose validation data chooses the learning rates of this one; default: its own. */
+  readonly tunedOn?: string;
 }
 
 export interface Plan {
@@ -97,7 +99,8 @@ async function runOnce(request: RunRequest, context: PlanContext): Promise<RunRe
  * @throws UserError when every learning rate of a variant diverged, or the plan was interrupted.
  */
 export async function runPlan(plan: Plan, context: PlanContext): Promise<PlanResult> {
-  const total = plan.cases.length * plan.variants.length * (plan.grid.length + plan.seeds.length);
+  const folds = new Set(plan.cases.map((where) => where.tunedOn ?? where.label)).size;
+  const total = plan.variants.length * (folds * plan.grid.length + plan.cases.length * plan.seeds.length);
   const outcomes: Outcome[] = [];
   const tuning: Outcome[] = [];
   const learningRates = new Map<string, number>();
@@ -112,20 +115,28 @@ export async function runPlan(plan: Plan, context: PlanContext): Promise<PlanRes
     const record = await runOnce(request, { ...context, tuning: forTuning });
     return { variant: variant.label, case: where.label, record };
   };
+  /** The grid of one variant on one case, run once however many cases rely on it. */
+  const tune = async (variant: Variant, where: Case): Promise<number | undefined> => {
+    const key = `${where.label}/${variant.label}`;
+    if (learningRates.has(key) || plan.grid.length === 0) return learningRates.get(key);
+    const tried: Outcome[] = [];
+    for (const lr of plan.grid) tried.push(await run(variant, where, plan.tuningSeed, { lr }));
+    tuning.push(...tried);
+    const [best] = [...tried].sort((a, b) => better(a.record, b.record));
+    if (!validation(best.record)) {
+      throw new UserError(`${variant.label} diverged at every learning rate of the grid (${plan.grid.join(', ')})`);
+    }
+    learningRates.set(key, best.record.spec.training.lr as number);
+    return learningRates.get(key);
+  };
   for (const where of plan.cases) {
+    const source = plan.cases.find((other) => other.label === (where.tunedOn ?? where.label)) as Case;
     for (const variant of plan.variants) {
-      const tried: Outcome[] = [];
-      for (const lr of plan.grid) {
-        tried.push(await run(variant, where, plan.tuningSeed, { lr }));
+      const lr = await tune(variant, source);
+      if (lr !== undefined) learningRates.set(`${where.label}/${variant.label}`, lr);
+      for (const seed of plan.seeds) {
+        outcomes.push(await run(variant, where, seed, lr === undefined ? {} : { lr }));
       }
-      tuning.push(...tried);
-      const best = [...tried].sort((a, b) => better(a.record, b.record))[0];
-      if (best && !validation(best.record)) {
-        throw new UserError(`${variant.label} diverged at every learning rate of the grid (${plan.grid.join(', ')})`);
-      }
-      const chosen: Settings = best ? { lr: best.record.spec.training.lr } : {};
-      if (best) learningRates.set(`${where.label}/${variant.label}`, best.record.spec.training.lr as number);
-      for (const seed of plan.seeds) outcomes.push(await run(variant, where, seed, chosen));
     }
   }
   return { outcomes, learningRates, tuning };
