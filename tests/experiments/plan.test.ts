@@ -1,0 +1,124 @@
+/** Comparisons: tuning on validation data, resuming, interruption; and single runs from inside. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { before, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { registerTask } from '../../src/data/tasks';
+import { labelled, type Plan, runPlan } from '../../src/experiments/plan';
+import { quick } from '../../src/experiments/plans';
+import { RunFailed, runExperiment } from '../../src/experiments/run';
+import { readRecords } from '../../src/experiments/store';
+import { startBackend } from '../../src/tensor/backend';
+import { tempDir } from '../support/temp';
+import { toyTask } from '../support/toy-task';
+
+before(async () => {
+  await startBackend();
+  registerTask(toyTask as never);
+});
+
+const plan: Plan = {
+  name: 'toy-plan',
+  title: 'toy',
+  task: 'toy',
+  variants: [
+    { label: 'lora', method: 'lora', set: { rank: 2 } },
+    { label: 'gora, no start', method: 'gora', set: { rank: 2, gamma: 0 } },
+  ],
+  cases: [
+    { label: 'calm', set: { noise: 0.5 } },
+    { label: 'loud', set: { noise: 2 }, tunedOn: 'calm' },
+  ],
+  seeds: [1, 2],
+  grid: [1e-3, 1e-2],
+  tuningSeed: 9,
+};
+
+test('a plan runs every variant, case and seed once, tunes on its fold, and a second call runs nothing', async (t) => {
+  const records = tempDir(t);
+  const started: string[] = [];
+  const context = { records, dataDir: records, onRun: (label: string) => void started.push(label) };
+  const first = await runPlan(plan, context);
+  assert.equal(first.outcomes.length, 8);
+  assert.equal(first.tuning.length, 4, 'one grid a variant: the second case shares the first one’s');
+  assert.equal(started.length, 12);
+  for (const { record } of first.tuning) {
+    assert.equal(record.spec.seed, 9);
+    assert.deepEqual(record.metrics, {}, 'a tuning run never sees the test set');
+  }
+  for (const { variant, case: where, record } of first.outcomes) {
+    assert.equal(record.spec.training.lr, first.learningRates.get(`calm/${variant}`));
+    assert.equal(record.spec.taskOptions.noise, where === 'calm' ? 0.5 : 2);
+    assert.ok(record.metrics.accuracy >= 0);
+  }
+  const files = readdirSync(records);
+  assert.equal(files.length, 12);
+  const before = readRecords(records).map((record) => record.finishedAt);
+  const second = await runPlan(plan, context);
+  assert.deepEqual(second.outcomes, first.outcomes);
+  assert.deepEqual(
+    readRecords(records).map((record) => record.finishedAt),
+    before,
+  );
+});
+
+test('the chosen rate is the best on validation data', async (t) => {
+  const records = tempDir(t);
+  const { tuning, learningRates } = await runPlan({ ...plan, cases: [plan.cases[0]] }, { records, dataDir: records });
+  const last = (i: number) => tuning[i].record.evaluations.at(-1)?.metrics ?? {};
+  const [a, b] = [last(0), last(1)];
+  const expected = a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.loss <= b.loss) ? 1e-3 : 1e-2;
+  assert.equal(learningRates.get('calm/lora'), expected);
+});
+
+test('labels replace task and method for tables', async (t) => {
+  const records = tempDir(t);
+  const result = await runPlan(
+    { ...quick(plan), set: { steps: 1 }, grid: [], cases: plan.cases },
+    { records, dataDir: records },
+  );
+  assert.deepEqual([...new Set(labelled(result.outcomes).map(({ spec }) => `${spec.task}/${spec.method}`))].sort(), [
+    'calm/gora, no start',
+    'calm/lora',
+    'loud/gora, no start',
+    'loud/lora',
+  ]);
+});
+
+test('an interrupted plan says so and keeps what is done', async (t) => {
+  const records = tempDir(t);
+  const controller = new AbortController();
+  let runs = 0;
+  const onRun = () => {
+    runs += 1;
+    if (runs === 3) controller.abort();
+  };
+  const context = { records, dataDir: records, signal: controller.signal, onRun };
+  await assert.rejects(runPlan(plan, context), /interrupted: the same command goes on from here/);
+  const statuses = readRecords(records).map((record) => record.status);
+  assert.deepEqual(statuses.sort(), ['cancelled', 'completed', 'completed']);
+  const { outcomes } = await runPlan(plan, { records, dataDir: records });
+  assert.equal(outcomes.length, 8);
+});
+
+test('an empty training set and a loss that diverges fail with a record that says why', async () => {
+  const run = (set: Record<string, unknown>, method = 'lora') =>
+    runExperiment({ task: 'toy', method, seed: 1, set }, { dataDir: '.' });
+  for (const method of ['lora', 'gora']) {
+    await assert.rejects(run({ examples: 0 }, method), (error) => {
+      assert.ok(error instanceof RunFailed);
+      assert.equal(error.record.status, 'failed');
+      assert.match(error.record.error ?? '', /training set is empty/);
+      return true;
+    });
+  }
+  await assert.rejects(run({ lr: 1e30, steps: 20, clip: 0 }), /diverged\. Lower lr/);
+});
+
+test('runs leave no tensors behind', async () => {
+  const run = () => runExperiment({ task: 'toy', method: 'gora', seed: 1 }, { dataDir: '.' });
+  await run();
+  const { numTensors } = tf.memory();
+  await run();
+  assert.equal(tf.memory().numTensors, numTensors);
+});
