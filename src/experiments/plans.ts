@@ -21,52 +21,28 @@ const grid = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
 
 const digits = { shots: 20, steps: 60, evalEvery: 0 };
 
+/** What all comparisons share: three seeds, a tuning seed of its own, validation only at the end. */
+const common = { seeds: [1, 2, 3], grid, tuningSeed: 100, set: { evalEvery: 0 } };
+
 export const plans: readonly Plan[] = [
   {
+    ...common,
     name: 'glyphs',
     title: 'New letters in a foreign hand: test accuracy (%)',
     task: 'glyphs',
     variants: four,
     cases: [{ label: 'glyphs' }],
-    seeds: [1, 2, 3],
-    grid,
-    tuningSeed: 100,
-    set: { evalEvery: 0 },
   },
   {
+    ...common,
     name: 'methods-glyphs',
     title: 'All methods on new letters: test accuracy (%)',
     task: 'glyphs',
     variants: all,
     cases: [{ label: 'glyphs' }],
-    seeds: [1, 2, 3],
-    grid,
-    tuningSeed: 100,
-    set: { evalEvery: 0 },
   },
   {
-    name: 'methods-fsdd',
-    title: 'All methods on spoken digits of an unseen speaker: test accuracy (%)',
-    task: 'fsdd-loso',
-    variants: all,
-    cases: [{ label: 'george', set: { speaker: 'george' } }],
-    seeds: [1, 2, 3],
-    grid,
-    tuningSeed: 100,
-    set: digits,
-  },
-  {
-    name: 'shakespeare',
-    title: 'stories260K → tinyshakespeare: test loss at equal steps and batch',
-    task: 'shakespeare',
-    variants: four,
-    cases: [{ label: 'shakespeare' }],
-    seeds: [1, 2, 3],
-    grid,
-    tuningSeed: 100,
-    set: { evalEvery: 0 },
-  },
-  {
+    ...common,
     name: 'fsdd-loso',
     title: 'KWT-1 → spoken digits of an unseen speaker, 20 clips a digit: test accuracy (%)',
     task: 'fsdd-loso',
@@ -77,21 +53,32 @@ export const plans: readonly Plan[] = [
       set: { speaker },
       tunedOn: speaker === 'george' ? 'george' : 'yweweler',
     })),
-    seeds: [1, 2, 3],
-    grid,
-    tuningSeed: 100,
     set: digits,
   },
   {
+    ...common,
+    name: 'methods-fsdd',
+    title: 'All methods on spoken digits of an unseen speaker: test accuracy (%)',
+    task: 'fsdd-loso',
+    variants: all,
+    cases: [{ label: 'george', set: { speaker: 'george' } }],
+    set: digits,
+  },
+  {
+    ...common,
+    name: 'shakespeare',
+    title: 'stories260K → tinyshakespeare: test loss at equal steps and batch',
+    task: 'shakespeare',
+    variants: four,
+    cases: [{ label: 'shakespeare' }],
+  },
+  {
+    ...common,
     name: 'gora-loraplus',
     title: 'Does GoRA need LoRA+? Learning-rate ratio of B to A',
     task: 'shakespeare',
     variants: ratios,
     cases: [{ label: 'shakespeare' }],
-    seeds: [1, 2, 3],
-    grid,
-    tuningSeed: 100,
-    set: { evalEvery: 0 },
   },
 ];
 

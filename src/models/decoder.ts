@@ -7,21 +7,14 @@
 
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
+import type { Llama2cConfig } from '../formats/llama2c';
 import type { Random } from '../tensor/random';
 import { attention, crossEntropy, mergeHeads, rmsNorm, siluGate, splitHeads } from './layers';
 import type { LinearLayer, Model, Net } from './model';
 import { type HostTensor, makeParams, type Weights } from './params';
 
-export interface DecoderConfig {
-  readonly dim: number;
-  readonly hidden: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly vocab: number;
-  readonly context: number;
-  /** The head shares the embedding's weight. */
-  readonly tied: boolean;
+export interface DecoderConfig extends Llama2cConfig {
+  /** How the features of a head pair up for rotation. */
   readonly rope: 'interleaved' | 'halves';
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { UserError } from '../errors';
 import { readLlama2c } from '../formats/llama2c';
 import { readSafetensors, type SafetensorsFile, toFloat32 } from '../formats/safetensors';
+import { projectRoot } from '../tensor/native';
 import { type Decoder, makeDecoder } from './decoder';
 import { type EncoderConfig, KWT1, makeEncoder } from './encoder';
 import type { Model } from './model';
@@ -13,12 +14,21 @@ import type { HostTensor } from './params';
 export interface ModelCard {
   readonly name: string;
   readonly title: string;
-  /** File under the data folder. */
+  /** File under the data folder, or under the kit's own `data/`. */
   readonly file: string;
+  /** The kit ships it. */
+  readonly bundled?: true;
   readonly licence: string;
 }
 
 export const modelCards: readonly ModelCard[] = [
+  {
+    name: 'glyphs-vit',
+    title: 'Vision transformer, 60 drawn letters; made by scripts/pretrain-glyphs.ts',
+    file: 'glyphs-vit/glyphs-vit.safetensors',
+    licence: 'MIT',
+    bundled: true,
+  },
   {
     name: 'kwt1',
     title: 'Keyword transformer KWT-1, 12 speech commands (Berg et al. 2021)',
@@ -43,8 +53,9 @@ export const modelCards: readonly ModelCard[] = [
 export function modelFile(name: string, dataDir: string): string {
   const card = modelCards.find((c) => c.name === name);
   if (!card) throw new UserError(`unknown model "${name}". Models: ${modelCards.map((c) => c.name).join(', ')}`);
-  const path = join(dataDir, card.file);
+  const path = join(card.bundled ? join(projectRoot(__dirname), 'data') : dataDir, card.file);
   if (!existsSync(path)) {
+    if (card.bundled) throw new UserError(`${path} is missing: the kit ships it, so restore it or clone again`);
     throw new UserError(
       `model ${name} is not there: ${path} does not exist. Name the folder that holds ${card.file} with --data DIR or GORA_DATA`,
     );

@@ -1,7 +1,5 @@
-/** The small vision transformer of the glyph task and where its checkpoint lies. */
-import { join } from 'node:path';
+/** The small vision transformer of the glyph task. */
 import type { EncoderConfig } from '../../models/encoder';
-import { projectRoot } from '../../tensor/native';
 import { BASE_LETTERS, FEATURES, TOKENS } from '.';
 
 /** Pre-norm ViT with 4 × 4 patches, 0.3 M weights, as pretrained on the base alphabet. */
@@ -16,6 +14,3 @@ export const GLYPHS_VIT: EncoderConfig = {
   norm: 'pre',
   qkvBias: true,
 };
-
-/** The committed checkpoint, found from `src/` and from `dist/`. */
-export const checkpointPath = (): string => join(projectRoot(), 'data', 'glyphs-vit', 'glyphs-vit.safetensors');

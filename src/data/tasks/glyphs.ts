@@ -5,17 +5,15 @@
  * dark on bright, turned, with clutter and noise. Everything is drawn from seeds: training images depend on the run's
  * seed, validation and test images are the same for every run. The new head is fitted by a linear probe first.
  */
-import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { UserError } from '../../errors';
 import { readSafetensors } from '../../formats/safetensors';
 import { type EncoderConfig, makeEncoder } from '../../models/encoder';
-import { hostWeights } from '../../models/load';
+import { hostWeights, modelFile } from '../../models/load';
 import type { Model } from '../../models/model';
 import { Random } from '../../tensor/random';
 import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../classification';
 import { FEATURES, firstGlyphs, NEW_LETTERS, newAlphabet, TOKENS } from '../glyphs';
-import { checkpointPath, GLYPHS_VIT } from '../glyphs/model';
+import { GLYPHS_VIT } from '../glyphs/model';
 import { between, FOREIGN, PLAIN } from '../glyphs/style';
 import type { Task } from '../task';
 
@@ -32,8 +30,7 @@ const options = z.strictObject({
 
 /** The base model with a new head of zeros for the new alphabet. */
 function loadBase(): Model {
-  const path = checkpointPath();
-  if (!existsSync(path)) throw new UserError(`${path} is missing; make it with: npx tsx scripts/pretrain-glyphs.ts`);
+  const path = modelFile('glyphs-vit', '');
   const config: EncoderConfig = { ...GLYPHS_VIT, classes: NEW_LETTERS };
   const weights = hostWeights(readSafetensors(path));
   weights.set('head.weight', { shape: [NEW_LETTERS, config.dim], data: new Float32Array(NEW_LETTERS * config.dim) });
