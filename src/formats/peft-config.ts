@@ -3,7 +3,7 @@
  * and scale. PEFT knows no GoRA: its result is plain LoRA with `use_rslora` and one rank a layer in `rank_pattern`.
  */
 import { UserError } from '../errors';
-import type { AdapterLayer } from './peft';
+import type { AdapterLayer } from './peft-layer';
 
 /** What a person chooses; ranks and scales that differ from `r` and `lora_alpha` go into the patterns by themselves. */
 export interface PeftOptions {

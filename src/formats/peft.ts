@@ -3,35 +3,17 @@
  * here runs under PEFT, vLLM and whatever else reads them. Tensors: lora_A [r, in], lora_B [out, r], DoRA's
  * lora_magnitude_vector [out], AdaLoRA's lora_E [r, 1].
  */
+
 import * as path from 'node:path';
 import { UserError } from '../errors';
 import { writeFileAtomic } from './atomic';
 import { matchPattern, type PeftOptions, peftConfig, peftScale } from './peft-config';
+import type { AdapterLayer, Matrix } from './peft-layer';
 import { parseAdapterConfig } from './peft-read';
 import { readSafetensors, type StoredTensor, toFloat32 } from './safetensors';
 import { type TensorToWrite, writeSafetensors } from './safetensors-write';
 
-/** Values with their shape, row-major. */
-export interface Matrix {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-
-/** One adapted linear layer: its change is scale · B·A, or scale · B·diag(E)·A for AdaLoRA. */
-export interface AdapterLayer {
-  /** Module path without prefix, e.g. `model.layers.0.self_attn.q_proj`. */
-  readonly name: string;
-  /** [rank, in] */
-  readonly A: Matrix;
-  /** [out, rank] */
-  readonly B: Matrix;
-  /** AdaLoRA's singular values [rank, 1]; a pruned direction has 0. */
-  readonly E?: Matrix;
-  /** DoRA's column norms [out]. */
-  readonly magnitude?: Matrix;
-  /** α of this layer; by default the config's `lora_alpha`. */
-  readonly alpha?: number;
-}
+export type { AdapterLayer, Matrix } from './peft-layer';
 
 /** An adapter to save. */
 export interface AdapterFolder {

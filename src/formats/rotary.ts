@@ -5,7 +5,7 @@
  * fits such a converted base model; lora_A and all other layers stay as they are.
  */
 import { UserError } from '../errors';
-import type { AdapterLayer, Matrix } from './peft';
+import type { AdapterLayer, Matrix } from './peft-layer';
 
 /**
  * Reorders the rows of a q_proj or k_proj matrix [heads · size, columns] (or vector [heads · size]).
