@@ -16,7 +16,7 @@ const METHODS = [
 ];
 const all: readonly Variant[] = METHODS.map((method) => ({ label: method, method }));
 
-/** Two decades: the best rate of every method lies inside. */
+/** Two decades, five rates. */
 const grid = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
 
 const digits = { shots: 20, steps: 60, evalEvery: 0 };
