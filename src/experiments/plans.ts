@@ -19,7 +19,8 @@ const all: readonly Variant[] = METHODS.map((method) => ({ label: method, method
 /** Two decades, five rates. */
 const grid = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
 
-const digits = { shots: 20, steps: 60, evalEvery: 0 };
+/** Spoken digits want lower rates too. */
+const digits = { grid: [1e-4, ...grid], set: { shots: 20, steps: 60, evalEvery: 0 } };
 
 /** What all comparisons share: three seeds, a tuning seed of its own, validation only at the end. */
 const common = { seeds: [1, 2, 3], grid, tuningSeed: 100, set: { evalEvery: 0 } };
@@ -43,6 +44,7 @@ export const plans: readonly Plan[] = [
   },
   {
     ...common,
+    ...digits,
     name: 'fsdd-loso',
     title: 'KWT-1 → spoken digits of an unseen speaker, 20 clips a digit: test accuracy (%)',
     task: 'fsdd-loso',
@@ -53,16 +55,15 @@ export const plans: readonly Plan[] = [
       set: { speaker },
       tunedOn: speaker === 'george' ? 'george' : 'yweweler',
     })),
-    set: digits,
   },
   {
     ...common,
+    ...digits,
     name: 'methods-fsdd',
     title: 'All methods on spoken digits of an unseen speaker: test accuracy (%)',
     task: 'fsdd-loso',
     variants: all,
     cases: [{ label: 'george', set: { speaker: 'george' } }],
-    set: digits,
   },
   {
     ...common,
