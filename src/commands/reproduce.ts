@@ -13,13 +13,12 @@ import {
   rankBars,
   rankHeatmap,
   type Table,
-  timeBars,
 } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
 import { closeRenderer } from '../reports/render';
 import { dataFolder, interruptSignal, outFolder, parse, recordsFolder } from './args';
-import { costTable, ratesTable } from './cost';
 import { progressReporter } from './progress';
+import { ratesTable } from './rates';
 
 const options = {
   quick: { type: 'boolean' },
@@ -28,10 +27,18 @@ const options = {
   out: { type: 'string' },
 } as const;
 
-/** The comparison's tables: results, cost, chosen learning rates. */
+/** A comparison may share its machine with others: times are measured by `bench/methods.ts` instead. */
+const withoutTimes = (table: Table): Table => ({
+  ...table,
+  columns: table.columns.slice(0, -1),
+  rows: table.rows.map((row) => row.slice(0, -1)),
+});
+
+/** The comparison's tables: results and chosen learning rates. */
 function tablesOf(title: string, result: PlanResult): Table[] {
   const records = labelled(result.outcomes);
-  const tables = [methodTable(records, { name: 'table', title }), costTable(result.outcomes)];
+  const table = methodTable(records, { name: 'table', title });
+  const tables = [withoutTimes(table)];
   return result.learningRates.size > 0 ? [...tables, ratesTable(result)] : tables;
 }
 
@@ -44,7 +51,6 @@ function figuresOf(outcomes: readonly Outcome[]): Figure[] {
   return [
     { ...metricBars(records), name: 'metric' },
     { ...lossCurves(first, { smoothing: 0.9 }), name: 'loss' },
-    { ...timeBars(first), name: 'step-time' },
     ...(one.length > 0
       ? [
           { ...rankHeatmap(one), name: 'ranks' },
