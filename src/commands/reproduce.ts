@@ -1,7 +1,7 @@
 /** `gora reproduce NAME`: a whole comparison, its table and its charts. */
 import { relative } from 'node:path';
 import { UserError } from '../errors';
-import { labelled, type Outcome, type PlanResult, runPlan } from '../experiments/plan';
+import { labelled, type Outcome, type Plan, type PlanResult, runPlan } from '../experiments/plan';
 import { findPlan, plans, quick } from '../experiments/plans';
 import { prepareFolder } from '../experiments/store';
 import {
@@ -35,9 +35,9 @@ const withoutTimes = (table: Table): Table => ({
 });
 
 /** The comparison's tables: results and chosen learning rates. */
-function tablesOf(title: string, result: PlanResult): Table[] {
+function tablesOf({ title, baseline }: Plan, result: PlanResult): Table[] {
   const records = labelled(result.outcomes);
-  const table = methodTable(records, { name: 'table', title });
+  const table = methodTable(records, { name: 'table', title, baseline });
   const tables = [withoutTimes(table)];
   return result.learningRates.size > 0 ? [...tables, ratesTable(result)] : tables;
 }
@@ -61,8 +61,8 @@ function figuresOf(outcomes: readonly Outcome[]): Figure[] {
 }
 
 /** Writes all tables and figures of a finished plan. */
-export async function report(title: string, result: PlanResult, dir: string): Promise<string[]> {
-  const files = tablesOf(title, result).flatMap((table) => saveTable(table, dir));
+export async function report(plan: Plan, result: PlanResult, dir: string): Promise<string[]> {
+  const files = tablesOf(plan, result).flatMap((table) => saveTable(table, dir));
   try {
     for (const figure of figuresOf(result.outcomes)) files.push(...(await saveFigure(figure, dir)));
   } finally {
@@ -93,8 +93,8 @@ export async function reproduceCommand(args: string[]): Promise<number> {
       },
       onProgress: (progress) => reporter(label)(progress),
     });
-    const files = await report(plan.title, result, out);
-    process.stdout.write(`${exportTable(tablesOf(plan.title, result)[0], 'text')}\n`);
+    const files = await report(plan, result, out);
+    process.stdout.write(`${exportTable(tablesOf(plan, result)[0], 'text')}\n`);
     process.stdout.write(`${files.map((file) => `  ${relative(process.cwd(), file)}`).join('\n')}\n`);
     return 0;
   } finally {

@@ -2,7 +2,7 @@
  * A comparison: variants of methods × cases of a task × seeds, the learning rate of every variant and case chosen
  * on validation data first. Every run is a record on disk, so an interrupted plan goes on where it stopped.
  */
-import { UserError } from '../errors';
+import { Interrupted, UserError } from '../errors';
 import type { RunRecord } from './record';
 import { type RunContext, RunFailed, runExperiment } from './run';
 import { type RunRequest, recordId, resolveSpec } from './spec';
@@ -39,6 +39,8 @@ export interface Plan {
   readonly tuningSeed: number;
   /** Settings of every run. */
   readonly set?: Settings;
+  /** Variant that the others are tested against; default `lora`. */
+  readonly baseline?: string;
 }
 
 /** A finished run with its place in the plan. */
@@ -84,7 +86,7 @@ async function runOnce(request: RunRequest, context: PlanContext): Promise<RunRe
   try {
     const record = await runExperiment(request, context);
     writeRecord(dir, record);
-    if (record.status === 'cancelled') throw new UserError('interrupted: the same command goes on from here');
+    if (record.status === 'cancelled') throw new Interrupted('interrupted: the same command goes on from here');
     return record;
   } catch (error) {
     // a diverged run is a result of the grid, anything else is a fault
@@ -96,7 +98,7 @@ async function runOnce(request: RunRequest, context: PlanContext): Promise<RunRe
 
 /**
  * Runs what is missing of a plan and returns everything.
- * @throws UserError when every learning rate of a variant diverged, or the plan was interrupted.
+ * @throws UserError when every learning rate of a variant diverged; Interrupted when the plan was stopped.
  */
 export async function runPlan(plan: Plan, context: PlanContext): Promise<PlanResult> {
   const folds = new Set(plan.cases.map((where) => where.tunedOn ?? where.label)).size;

@@ -79,6 +79,7 @@ export const plans: readonly Plan[] = [
     title: 'Does GoRA need LoRA+? Learning-rate ratio of B to A',
     task: 'shakespeare',
     variants: ratios,
+    baseline: 'gora, ratio 1',
     cases: [{ label: 'shakespeare' }],
   },
 ];
