@@ -37,8 +37,10 @@ export async function runCommand(args: string[]): Promise<number> {
   }
   const out = outFolder('runs', values.out);
   prepareFolder(out); // before the work, not after it
+  if (values.save) prepareFolder(values.save, '--save');
   const { signal, release } = interruptSignal();
   const { save } = values;
+  let unsaved: unknown = null;
   try {
     const record = await runExperiment(
       {
@@ -52,11 +54,15 @@ export async function runCommand(args: string[]): Promise<number> {
         dataDir: dataFolder(values.data),
         signal,
         onProgress: progressReporter(values.method),
-        onTrained: save ? (task, adapters) => saveAdapters(adapters, task.model, save) : undefined,
+        // a trained run keeps its record whatever becomes of the adapter's folder
+        onTrained: async (task, adapters) => {
+          if (save) await saveAdapters(adapters, task.model, save).catch((error) => (unsaved = error));
+        },
       },
     );
     const path = writeRecord(out, record);
     process.stdout.write(`${summary(record)}\n  ${path}\n`);
+    if (unsaved) throw unsaved;
     return record.status === 'cancelled' ? 130 : 0;
   } catch (error) {
     throw error instanceof RunFailed ? error.cause : error;
