@@ -1,5 +1,5 @@
 /** The `gora` command: finds the sub-command, runs it, and turns errors into one line and an exit code. */
-import { messageOf, UserError } from './errors';
+import { Interrupted, messageOf, UserError } from './errors';
 
 type Command = (args: string[]) => Promise<number>;
 
@@ -66,7 +66,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     const plain = error instanceof UserError || !(error instanceof Error);
     process.stderr.write(`gora: ${plain ? messageOf(error) : error.stack}\n`);
-    return 1;
+    return error instanceof Interrupted ? 130 : 1;
   }
 }
 

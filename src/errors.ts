@@ -10,6 +10,9 @@ export class UserError extends Error {
   }
 }
 
+/** A person stopped the work: nothing is wrong, and the exit code says so (130). */
+export class Interrupted extends UserError {}
+
 /** The message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,5 +1,6 @@
 /** Language-model data: windows over a token stream, and loss per token. */
 import * as tf from '@tensorflow/tfjs';
+import { UserError } from '../errors';
 import type { Model, Net } from '../models/model';
 import { type Dataset, inOrder } from './dataset';
 import type { Metrics } from './task';
@@ -42,8 +43,16 @@ export function windowSet(stream: TokenStream, context: number, most = Number.PO
   };
 }
 
-/** Mean loss a token in nats, and bits a byte, over every window. */
+/**
+ * Mean loss a token in nats, and bits a byte, over every window.
+ * @throws UserError when the text is too short for one window.
+ */
 export async function evaluateLanguage(model: Model, net: Net, data: WindowSet, batch = 32): Promise<Metrics> {
+  if (data.size === 0) {
+    throw new UserError(
+      `cannot evaluate: the text is too short for one window of ${data.context} tokens. Lower context`,
+    );
+  }
   let total = 0;
   let windows = 0;
   for (const part of inOrder(data, batch)) {

@@ -45,7 +45,7 @@ export const recordSchema = z.strictObject({
   notes: z.record(z.string(), z.unknown()),
   /** Milliseconds a phase, and `stepMedian`, `stepMin` in milliseconds a training step. */
   timings: numbers,
-  /** Peaks in MiB: `rss` of the process, `tensors` live in the engine. */
+  /** Peaks in MiB: `rss` of the process, `trainRss` while training, `step` the live tensors inside an eager step. */
   memory: numbers,
 });
 

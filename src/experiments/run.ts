@@ -1,7 +1,7 @@
 /** One run, from spec to record: load, measure, attach, train, evaluate. */
-import type { LoadedTask } from '../data/task';
+import type { LoadedTask, Metrics } from '../data/task';
 import { findTask } from '../data/tasks';
-import { messageOf } from '../errors';
+import { messageOf, UserError } from '../errors';
 import type { Adapters } from '../methods/method';
 import { attachOnNf4 } from '../methods/quantised';
 import { findMethod } from '../methods/registry';
@@ -96,7 +96,8 @@ async function attach(
   try {
     return await meter.time('attach', async () => {
       const all = [task.model, targets, evidence, spec.methodOptions, random.fork('method')] as const;
-      return training.base === 'nf4' ? attachOnNf4(method, ...all) : method.attach(...all);
+      // the model goes when the run ends, so its float32 weights need not come back
+      return training.base === 'nf4' ? attachOnNf4(method, ...all, { keepOriginal: false }) : method.attach(...all);
     });
   } finally {
     release();
@@ -119,6 +120,7 @@ async function runLoaded(
   const evaluate = (step: number, split: 'validation' | 'test') =>
     meter.time('evaluate', async () => {
       const metrics = await task.evaluate(adapters.net, task[split]);
+      checkFinite(metrics, split, step, training.lr);
       const entry: Evaluation = { step, split, metrics };
       record.evaluations.push(entry);
       return metrics;
@@ -163,6 +165,15 @@ async function runLoaded(
     record.status = 'completed';
   } finally {
     adapters.dispose();
+  }
+}
+
+/** JSON has no NaN: a record that held one could not be read again. */
+function checkFinite(metrics: Metrics, split: string, step: number, lr: number): void {
+  for (const [name, value] of Object.entries(metrics)) {
+    if (Number.isFinite(value)) continue;
+    const why = step > 0 ? `training diverged. Lower lr (now ${lr})` : 'look at the checkpoint, the data and the start';
+    throw new UserError(`${split} ${name} is ${value} at step ${step}: ${why}`);
   }
 }
 

@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { registerTask } from '../../src/data/tasks';
+import { Interrupted } from '../../src/errors';
 import { labelled, type Plan, runPlan } from '../../src/experiments/plan';
 import { quick } from '../../src/experiments/plans';
 import { RunFailed, runExperiment } from '../../src/experiments/run';
@@ -94,7 +95,10 @@ test('an interrupted plan says so and keeps what is done', async (t) => {
     if (runs === 3) controller.abort();
   };
   const context = { records, dataDir: records, signal: controller.signal, onRun };
-  await assert.rejects(runPlan(plan, context), /interrupted: the same command goes on from here/);
+  await assert.rejects(
+    runPlan(plan, context),
+    (error) => error instanceof Interrupted && /the same command goes on from here/.test(error.message),
+  );
   const statuses = readRecords(records).map((record) => record.status);
   assert.deepEqual(statuses.sort(), ['cancelled', 'completed', 'completed']);
   const { outcomes } = await runPlan(plan, { records, dataDir: records });
@@ -113,6 +117,13 @@ test('an empty training set and a loss that diverges fail with a record that say
     });
   }
   await assert.rejects(run({ lr: 1e30, steps: 20, clip: 0 }), /diverged\. Lower lr/);
+  // the last update alone can spoil the weights: such a record would hold NaN, which JSON cannot
+  await assert.rejects(run({ lr: 1e38, steps: 1 }), (error) => {
+    assert.ok(error instanceof RunFailed);
+    assert.match(error.message, /validation loss is .* at step 1: training diverged\. Lower lr/);
+    assert.equal(error.record.evaluations.length, 1);
+    return true;
+  });
 });
 
 test('runs leave no tensors behind', async () => {
