@@ -1,14 +1,14 @@
 /**
  * DoRA (Liu et al. 2024, eq. 5 and 11): W′ = m·(W₀ + s·B·A)/‖W₀ + s·B·A‖ with one length m and one norm a row.
- * The norm is a constant of the backward pass (§4.3). Rows are outputs, as in PEFT.
+ * The norm is a constant of the backward pass (§4.3). Rows are outputs, as in PEFT. Over a base in NF4 the norm is that
+ * of the rounded weights, and m starts at the lengths of the full ones.
  */
 
 import type { Tensor, Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { linear } from '../models/layers';
 import type { LinearLayer, Model } from '../models/model';
-import { param, variable } from '../models/params';
+import { baseLinear, param, storedWeights, variable } from '../models/params';
 import { gradientOp } from '../tensor/grad';
 import { LoraAdapters, type LoraFacts, type LoraStart, vanillaStarts } from './lora-adapters';
 import type { AdapterState, Method } from './method';
@@ -36,12 +36,35 @@ export class DoraAdapters extends LoraAdapters {
   ) {
     super(model, starts, facts);
     for (const layer of this.targets) {
-      const squares = tf.tidy(() => tf.sum(tf.square(param(model, layer.weight)), 1) as Tensor1D);
+      const squares = this.squaresOf(layer);
       const given = magnitudes?.get(layer.name);
       const magnitude = variable(given ? tf.tensor1d(given) : tf.sqrt(squares));
       this.lengths.set(layer.name, { magnitude, squares });
       this.trainable.push({ name: `${layer.name}.lora_magnitude_vector`, group: 'magnitude', value: magnitude });
     }
+  }
+
+  /** W₀ [out, in] in float32; called inside a tidy. */
+  private weightOf(layer: LinearLayer): Tensor2D {
+    const weight = storedWeights(this.model).get(layer.weight)?.value() ?? param(this.model, layer.weight);
+    return weight as unknown as Tensor2D;
+  }
+
+  private squaresOf(layer: LinearLayer): Tensor1D {
+    return tf.tidy(() => tf.sum(tf.square(this.weightOf(layer)), 1));
+  }
+
+  baseChanged(): void {
+    for (const layer of this.targets) {
+      const { magnitude, squares } = this.lengths.get(layer.name) as Lengths;
+      squares.dispose();
+      this.lengths.set(layer.name, { magnitude, squares: this.squaresOf(layer) });
+    }
+  }
+
+  /** x·W₀ᵀ, whatever form the weight is stored in. */
+  private turn(layer: LinearLayer, x: Tensor2D): Tensor2D {
+    return baseLinear(this.model, { ...layer, bias: null }, x);
   }
 
   /**
@@ -52,8 +75,7 @@ export class DoraAdapters extends LoraAdapters {
     const { A, B, scale } = this.of(layer) as unknown as { A: Tensor2D; B: Tensor2D; scale: number };
     const { magnitude, squares } = this.lengths.get(layer.name) as Lengths;
     const norm = constant(() => {
-      const weight = param(this.model, layer.weight) as unknown as Tensor2D;
-      const cross = tf.mul(tf.matMul(weight, A, false, true), 2 * scale);
+      const cross = tf.mul(tf.transpose(this.turn(layer, A)), 2 * scale);
       const own = tf.mul(tf.matMul(B, tf.matMul(A, A, false, true)), scale * scale);
       const total = tf.add(squares, tf.sum(tf.mul(tf.add(cross, own), B), 1));
       return tf.sqrt(tf.maximum(total, 1e-24)); // a row of zeros stays a row of zeros
@@ -63,14 +85,13 @@ export class DoraAdapters extends LoraAdapters {
 
   protected override adapt(layer: LinearLayer, x: Tensor2D): Tensor2D {
     const { A, B, scale } = this.of(layer) as unknown as { A: Tensor2D; B: Tensor2D; scale: number };
-    const base = linear(x, param(this.model, layer.weight) as unknown as Tensor2D, null);
     const change = tf.matMul(tf.mul(tf.matMul(x, A, false, true), scale), B, false, true);
-    const y = tf.mul(tf.add(base, change), this.gain(layer)) as Tensor2D;
+    const y = tf.mul(tf.add(this.turn(layer, x), change), this.gain(layer)) as Tensor2D;
     return layer.bias === null ? y : tf.add(y, param(this.model, layer.bias));
   }
 
   protected override change(layer: LinearLayer): Tensor2D {
-    const weight = param(this.model, layer.weight);
+    const weight = this.weightOf(layer);
     const turned = tf.mul(tf.add(weight, super.change(layer)), tf.expandDims(this.gain(layer), 1));
     return tf.sub(turned, weight) as Tensor2D;
   }

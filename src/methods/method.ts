@@ -96,6 +96,8 @@ export interface Adapters {
   rewriteGradients?(gradients: Record<string, Tensor>): Record<string, Tensor>;
   /** Called by the trainer after every optimiser step with that step's gradients (AdaLoRA's allocation). */
   afterStep?(step: number, gradients: Record<string, Tensor>): void;
+  /** Called when the base weights took other values under the adapters (rounded to NF4). */
+  baseChanged?(): void;
   /** Frees the adapters and gives the model its weights of before `attach` back. */
   dispose(): void;
 }

@@ -153,6 +153,7 @@ export function attachOnNf4<O>(
   try {
     refuseBaseTraining(method, inner);
     base = quantiseBase(model, layers, place);
+    inner.baseChanged?.();
     refuseBaseReading(method, inner);
   } catch (error) {
     dispose();

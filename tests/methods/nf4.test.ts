@@ -5,18 +5,28 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../src/errors';
+import { estimateActivations } from '../../src/methods/activations';
 import { estimateGradients, probeOn } from '../../src/methods/gradients';
 import type { Evidence, Method } from '../../src/methods/method';
 import { attachOnNf4, type Nf4Facts, type Nf4Options, quantiseBase } from '../../src/methods/quantised';
-import { findMethod } from '../../src/methods/registry';
+import { allMethods, findMethod } from '../../src/methods/registry';
 import type { Batch, Model, Net } from '../../src/models/model';
-import { baseNet, countParams, disposeModel, exportWeights, param } from '../../src/models/params';
+import {
+  baseNet,
+  countParams,
+  disposeModel,
+  exportWeights,
+  param,
+  type StoredWeight,
+  storedWeights,
+} from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
 import { DYNAMIC_CODE, dequantiseNf4, NF4_CODE, nf4Scales, quantiseNf4 } from '../../src/tensor/nf4';
 import { storeNf4 } from '../../src/tensor/nf4-tensor';
 import { Random } from '../../src/tensor/random';
 import { AdamW } from '../../src/training/adamw';
 import { trainStep } from '../../src/training/step';
+import { logitsOf, pretendTrained } from '../support/models';
 import { chain, encoderBatch, SMALL, smallEncoder } from './gora/support';
 
 before(() => startBackend());
@@ -269,6 +279,52 @@ test('a shifted base is quantised after the shift and restored at the end', () =
         for (const [key, value] of before) assert.deepEqual(param(model, key).dataSync().slice(), value, key);
       }
     }
+  });
+});
+
+for (const method of allMethods().filter(({ name }) => !name.startsWith('full'))) {
+  test(`${method.name} over NF4: trained values merge to the same function; W₀ plus every change is that function too`, () => {
+    withSmall((model, batch, given) => {
+      const { activations } = estimateActivations(model, model.linears, [batch], { rank: 2, rho: 2, tau: 0.99 });
+      const adapters = attach(method.name, model, { ...given, activations, steps: 20 });
+      pretendTrained(adapters);
+      const adapted = logitsOf(model, adapters.net, batch);
+      assert.ok(relative(adapted, logitsOf(model, baseNet(model), batch)) > 1e-2);
+      const deltas = adapters.targets.map(({ name }) => adapters.delta(name));
+      adapters.merge();
+      assert.ok(relative(logitsOf(model, baseNet(model), batch), adapted) < 1e-4);
+      const merged = adapters.targets.map(({ weight }) => param(model, weight).dataSync().slice() as Float32Array);
+      adapters.unmerge();
+      adapters.targets.forEach(({ weight }, i) => {
+        const sum = tf.tidy(() => {
+          const value = (storedWeights(model).get(weight) as StoredWeight).value();
+          return tf.add(value, deltas[i]).dataSync() as Float32Array;
+        });
+        assert.ok(relative(sum, merged[i]) < 1e-6);
+      });
+      tf.dispose(deltas);
+      adapters.dispose();
+    });
+  });
+}
+
+test('DoRA over NF4: rows of the effective weight have length m, measured on the rounded base', () => {
+  withSmall((model, _batch, evidence) => {
+    const adapters = attach('dora', model, evidence);
+    pretendTrained(adapters);
+    adapters.merge();
+    for (const { name, weight, out, in: fanIn } of adapters.targets) {
+      const m = adapters.trainable.find((p) => p.name === `${name}.lora_magnitude_vector`)?.value.dataSync();
+      const values = param(model, weight).dataSync();
+      for (let i = 0; i < out; i++) {
+        const length = Math.hypot(...values.slice(i * fanIn, (i + 1) * fanIn));
+        assert.ok(
+          Math.abs(length - Math.abs(m?.[i] as number)) < 1e-4 * length,
+          `${name} row ${i}: ${length}, ${m?.[i]}`,
+        );
+      }
+    }
+    adapters.dispose();
   });
 });
 
