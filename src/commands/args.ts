@@ -60,7 +60,7 @@ export function parseSeed(text: string | undefined): number {
 
 /** Folder of data sets and checkpoints: `--data`, else GORA_DATA, else `data/cache`. */
 export const dataFolder = (option?: string): string =>
-  option ?? process.env.GORA_DATA ?? join(projectRoot(__dirname), 'data', 'cache');
+  option ?? (process.env.GORA_DATA || join(projectRoot(__dirname), 'data', 'cache'));
 
 /** Folder of results: `--out`, else `results/<name>`. */
 export const outFolder = (name: string, option?: string): string =>

@@ -9,7 +9,7 @@ import { saveFigure, saveTable } from '../reports/files';
 import { closeRenderer } from '../reports/render';
 import { startBackend } from '../tensor/backend';
 import { projectRoot } from '../tensor/native';
-import { dataFolder, interruptSignal, outFolder, parse } from './args';
+import { dataFolder, interruptSignal, outFolder, parse, parseSeed } from './args';
 import { progressReporter } from './progress';
 
 const options = { out: { type: 'string' }, seed: { type: 'string' }, steps: { type: 'string' } } as const;
@@ -71,7 +71,7 @@ export async function quickstartCommand(args: string[]): Promise<number> {
     const result = await runPlan(
       {
         ...plan,
-        seeds: [Number(values.seed ?? 1)],
+        seeds: [parseSeed(values.seed)],
         grid: [],
         set: { ...plan.set, ...(values.steps ? { steps: Number(values.steps) } : {}) },
       },

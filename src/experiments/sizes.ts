@@ -41,11 +41,14 @@ export async function methodSizes(
         training: options,
         random,
       });
-      const adapters = method.attach(loaded.model, targets, evidence, methodOptions, random.fork('method'));
-      release();
-      const trainable = trainableOf(loaded.model, adapters).reduce((sum, { value }) => sum + value.size, 0);
-      sizes.push({ method: name, trainable, why: '' });
-      adapters.dispose();
+      try {
+        const adapters = method.attach(loaded.model, targets, evidence, methodOptions, random.fork('method'));
+        const trainable = trainableOf(loaded.model, adapters).reduce((sum, { value }) => sum + value.size, 0);
+        sizes.push({ method: name, trainable, why: '' });
+        adapters.dispose();
+      } finally {
+        release();
+      }
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       sizes.push({ method: name, trainable: null, why: error.message });

@@ -12,7 +12,10 @@ import { tinyData } from '../support/tiny-data';
 const SMALL = ['context=16', 'trainWindows=32', 'evalWindows=4', 'batch=4', 'steps=4', 'rank=2'];
 const args = (data: string, out: string, method = 'gora', set: readonly string[] = []) => [
   ...['run', '--task', 'shakespeare', '--method', method, '--data', data, '--out', out],
-  ...[...SMALL, ...set].flatMap((pair) => ['--set', pair]),
+  ...[...(method === 'full' ? SMALL.filter((pair) => !pair.startsWith('rank')) : SMALL), ...set].flatMap((pair) => [
+    '--set',
+    pair,
+  ]),
 ];
 
 const onlyRecord = (dir: string) => {
@@ -71,6 +74,12 @@ test('bad options are named', async (t) => {
   await refuses(args(data, out, 'lora', ['rank=9']), /rank 9 does not fit .*choose an integer from 1 to 8/, out);
   await refuses(args(data, out, 'gora', ['gradientBatches=99']), /gradientBatches 99 is more than the data has/, out);
   await refuses(args(data, out, 'lora', ['targets=nope']), /targets "nope" match no linear layer/, out);
+  await refuses(args(data, out, 'lora', ['targets=q_proj,vproj']), /"vproj" matches no linear layer/, out);
+  await refuses(
+    args(data, out, 'full', ['base=nf4']),
+    /Full fine-tuning trains the base weights.*Use base float32/,
+    out,
+  );
 });
 
 test('bad files are named', async (t) => {
@@ -87,6 +96,8 @@ test('bad files are named', async (t) => {
   const fresh = tinyData(t);
   writeFileSync(join(fresh, 'tinyshakespeare', 'input.txt'), '');
   await refuses(args(fresh, out), /input\.txt is empty: the data set has no text/, out);
+  writeFileSync(join(fresh, 'tinyshakespeare', 'input.txt'), 'thou art more\n'.repeat(20));
+  await refuses(args(fresh, out), /too short for one window of 16 tokens\. Lower context/, out);
 });
 
 test('a folder that cannot be written is refused before the work, and earlier records stay', async (t) => {
@@ -95,6 +106,17 @@ test('a folder that cannot be written is refused before the work, and earlier re
   copyFileSync(join(data, 'tinyshakespeare', 'input.txt'), join(out, 'file'));
   await refuses(args(data, join(out, 'file', 'sub')), /cannot make the folder .*--out DIR/, join(out, 'none'));
   assert.deepEqual(readdirSync(out), ['file']);
+});
+
+test('a folder for the adapter is checked before the work, and a method without adapters still leaves its record', async (t) => {
+  const [data, out, save] = [tinyData(t), tempDir(t), tempDir(t)];
+  const file = join(data, 'tinyshakespeare', 'input.txt');
+  await refuses([...args(data, out), '--save', join(file, 'sub')], /cannot make the folder .*--save DIR/, out);
+  const { code, stderr } = await gora([...args(data, out, 'full'), '--save', save]);
+  assert.equal(code, 1);
+  assert.match(stderr, /full trains the weights themselves: there is no adapter to save/);
+  assert.equal(onlyRecord(out).status, 'completed');
+  assert.deepEqual(readdirSync(save), []);
 });
 
 test('a full disk while writing the record is a clear error and leaves nothing half-written', async (t) => {

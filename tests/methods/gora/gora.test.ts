@@ -136,7 +136,8 @@ test('scales: α/√r or α/r, by the own or the reference rank; the start keeps
     const size = (options: Partial<GoraOptions>) => {
       const adapters = attach(model, evidence, { ...options, alpha: 16 });
       const { ratio } = alignment(adapters, evidence);
-      const name = adapters.targets[0].name;
+      // a layer whose own rank is not the reference rank
+      const name = adapters.targets.find((layer) => adapters.ranks?.get(layer.name) !== 2)?.name as string;
       const [A, B] = ['A', 'B'].map((part) => adapters.trainable.find((p) => p.name === `${name}.lora_${part}`)?.value);
       const delta = adapters.delta(name);
       const product = tf.tidy(() => tf.matMul(B as unknown as tf.Tensor2D, A as unknown as tf.Tensor2D).dataSync());
