@@ -20,7 +20,7 @@ class Heap {
   private readonly items: Pair[] = [];
 
   push(pair: Pair): void {
-    const { items } = this;
+    const items = this.items;
     let at = items.push(pair) - 1;
     while (at > 0) {
       const parent = (at - 1) >> 1;
@@ -31,7 +31,7 @@ class Heap {
   }
 
   pop(): Pair | undefined {
-    const { items } = this;
+    const items = this.items;
     const top = items[0];
     const last = items.pop();
     if (items.length === 0 || last === undefined) return top;
