@@ -1,2 +1,4 @@
-const refuse = () => { throw new Error('Excel files are not supported here: write CSV instead'); };
+const refuse = () => {
+  throw new Error('Excel files are not supported here: write CSV instead');
+};
 module.exports = new Proxy({}, { get: () => refuse });
