@@ -1,5 +1,5 @@
 /** The `gora` command: finds the sub-command, runs it, and turns errors into one line and an exit code. */
-import { Interrupted, messageOf, UserError } from './errors';
+import { HelpRequest, Interrupted, messageOf, UserError } from './errors';
 
 type Command = (args: string[]) => Promise<number>;
 
@@ -64,6 +64,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     const command = await commands[name].load();
     return await command(rest);
   } catch (error) {
+    if (error instanceof HelpRequest) {
+      process.stdout.write(`gora ${name}: ${commands[name].summary}\n${error.message}\n`);
+      return 0;
+    }
     const plain = error instanceof UserError || !(error instanceof Error);
     process.stderr.write(`gora: ${plain ? messageOf(error) : error.stack}\n`);
     return error instanceof Interrupted ? 130 : 1;

@@ -17,3 +17,6 @@ export class Interrupted extends UserError {}
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** `--help` was given: the text to print in place of running. */
+export class HelpRequest extends Error {}

@@ -1,7 +1,7 @@
 /** Command-line options that several commands share. */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { messageOf, UserError } from '../errors';
+import { HelpRequest, messageOf, UserError } from '../errors';
 import { parseValue } from '../experiments/options';
 import { projectRoot } from '../tensor/native';
 
@@ -26,6 +26,9 @@ export interface Parsed<T extends Record<string, OptionSpec>> {
 /** Strict parsing: an unknown option is an error that names it and lists the known ones. */
 export function parse<T extends Record<string, OptionSpec>>(args: string[], options: T, positionals = 0): Parsed<T> {
   const known = Object.keys(options).map((name) => `--${name}`);
+  if (args.includes('--help') || args.includes('-h')) {
+    throw new HelpRequest(known.length > 0 ? `Options: ${known.join(', ')}` : 'No options.');
+  }
   let parsed: ReturnType<typeof parseArgs>;
   try {
     parsed = parseArgs({ args, options, allowPositionals: true, strict: true });

@@ -12,9 +12,14 @@ const ratios: readonly Variant[] = ['lora', 'gora'].flatMap((method) =>
 
 const METHODS = [
   ...['full', 'lora', 'rslora', 'dora', 'lora+', 'pissa', 'olora', 'eva', 'adalora', 'lora-fa', 'lora-pro', 'lora-one'],
-  ...['lora-ga', 'gora'],
+  ...['lora-ga', 'gora', 'ls-lora'],
 ];
-const all: readonly Variant[] = METHODS.map((method) => ({ label: method, method }));
+/** LoRA-FA trains B alone: twice the rank gives it LoRA's number of trainable parameters. */
+const all: readonly Variant[] = METHODS.map((method) => ({
+  label: method,
+  method,
+  set: method === 'lora-fa' ? { rank: 16 } : {},
+}));
 
 /** Two decades, five rates. */
 const grid = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2];

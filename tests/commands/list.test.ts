@@ -36,3 +36,9 @@ test('mistakes are named, with exit code 1', async (t) => {
     assert.doesNotMatch(stderr, /\n\s+at /);
   }
 });
+
+test('--help shows a command’s options instead of running it', async () => {
+  const { code, stdout } = await gora(['run', '--help']);
+  assert.equal(code, 0);
+  assert.match(stdout, /gora run: one method on one task.*\nOptions: --task, --method/s);
+});
