@@ -46,7 +46,7 @@ function tablesOf({ title, baseline }: Plan, result: PlanResult): Table[] {
 function figuresOf(outcomes: readonly Outcome[]): Figure[] {
   const records = labelled(outcomes);
   const first = labelled(outcomes.filter((outcome) => outcome.case === outcomes[0].case));
-  const gora = first.filter((record) => /^gora/.test(record.spec.method));
+  const gora = first.filter((record) => /^gora/i.test(record.spec.method));
   const one = gora.filter((record) => record.spec.method === gora[0].spec.method);
   return [
     { ...metricBars(records), name: 'metric' },

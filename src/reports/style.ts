@@ -39,6 +39,8 @@ const styles: ReadonlyMap<string, MethodStyle> = new Map(
     'lora-pro': style('LoRA-Pro', '#117733', 'dash', 'hourglass'),
     'lora-fa': style('LoRA-FA', '#88CCEE', 'dot', 'triangle-left'),
     'lora-ga2': style('LoRA-GA²', '#0072B2', 'dashdot', 'diamond-open'),
+    'ls-lora': style('LS-LoRA', '#999933', 'dash', 'hexagon-open'),
+    'full-targets': style('Full, targets only', '#444444', 'dot', 'square-open'),
     qlora: style('QLoRA', '#009E73', 'dot', 'circle-open'),
     qgora: style('QGoRA', '#D55E00', 'dashdot', 'star-open'),
   }),
@@ -60,7 +62,7 @@ const aliases: ReadonlyMap<string, string> = new Map(
 /** Names of the methods with a style of their own, in the order that charts and tables list them. */
 export const styledMethods: readonly string[] = [
   ...['full', 'lora', 'rslora', 'dora', 'lora+', 'pissa', 'olora', 'eva', 'adalora', 'lora-fa', 'lora-pro'],
-  ...['lora-one', 'lora-ga', 'lora-ga2', 'gora', 'qlora', 'qgora'],
+  ...['lora-one', 'lora-ga', 'lora-ga2', 'gora', 'ls-lora', 'full-targets', 'qlora', 'qgora'],
 ];
 
 const spareColors = ['#CC6677', '#661100', '#6699CC', '#888888', '#DDAA33'];
