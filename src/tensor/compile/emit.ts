@@ -95,7 +95,10 @@ export function emitTrace(
       attrs.T = { type: trace.metas.get(op.inputs[0])!.dtype };
       attrs.Tdim = { type: INT32 };
     }
-    const name = graph.node(op.name, op.inputs.map(place), attrs);
+    const flat = op.name === 'BatchMatMulV2' && op.inputs.every((id) => trace.metas.get(id)!.shape.length === 2);
+    const name = flat
+      ? graph.node('MatMul', op.inputs.map(place), { T: attrs.T, transpose_a: attrs.adj_x, transpose_b: attrs.adj_y })
+      : graph.node(op.name, op.inputs.map(place), attrs);
     op.outputs.forEach((id, k) => {
       places.set(id, k === 0 ? name : `${name}:${k}`);
     });

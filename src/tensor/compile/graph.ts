@@ -77,6 +77,8 @@ const FILL_FROM = 16;
 export class GraphBuilder {
   private readonly graph = new (messages().GraphDef)();
   private count = 0;
+  /** Small constants by content: shapes and axes repeat in every layer. */
+  private readonly constants = new Map<string, string>();
 
   /** Adds a node. Inputs are node names, `name:k` for another output than the first, `^name` to only wait. */
   node(op: string, inputs: readonly string[], attrs: Readonly<Record<string, Attr>>, name?: string): string {
@@ -102,7 +104,12 @@ export class GraphBuilder {
       const value = this.constant({ shape: [], dtype }, values.slice(0, 1));
       return this.node('Fill', [dims, value], { T: { type: dtype }, index_type: { type: INT32 } });
     }
-    return this.node('Const', [], { dtype: { type: dtype }, value: { tensor: { shape, dtype, values } } });
+    const make = () => this.node('Const', [], { dtype: { type: dtype }, value: { tensor: { shape, dtype, values } } });
+    if (values.length > FILL_FROM) return make();
+    const key = `${dtype} [${shape}] ${new Uint8Array(values.buffer, values.byteOffset, values.byteLength)}`;
+    const name = this.constants.get(key) ?? make();
+    this.constants.set(key, name);
+    return name;
   }
 
   scalar(value: number): string {
