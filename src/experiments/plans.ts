@@ -13,6 +13,17 @@ const ratios: readonly Variant[] = [
   [1, 16].map((ratio) => ({ label: `${title}, ratio ${ratio}`, method, set: { loraPlusRatio: ratio } })),
 );
 
+const METHODS = [
+  ...['full', 'lora', 'rslora', 'dora', 'lora+', 'pissa', 'olora', 'eva', 'adalora', 'lora-fa', 'lora-pro', 'lora-one'],
+  ...['lora-ga', 'gora', 'ls-lora'],
+];
+/** LoRA-FA trains B alone: twice the rank gives it LoRA's number of trainable parameters. */
+const all: readonly Variant[] = METHODS.map((method) => ({
+  label: method,
+  method,
+  set: method === 'lora-fa' ? { rank: 16 } : {},
+}));
+
 /** Two decades, five rates. */
 const grid = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
 
