@@ -1,7 +1,7 @@
 /** `gora reproduce NAME`: a whole comparison, its table and its charts. */
 import { relative } from 'node:path';
 import { UserError } from '../errors';
-import { labelled, type Outcome, type Plan, type PlanResult, runPlan } from '../experiments/plan';
+import { averaged, labelled, type Outcome, type Plan, type PlanResult, runPlan } from '../experiments/plan';
 import { findPlan, plans, quick } from '../experiments/plans';
 import { prepareFolder } from '../experiments/store';
 import {
@@ -39,6 +39,10 @@ function tablesOf({ title, baseline }: Plan, result: PlanResult): Table[] {
   const records = labelled(result.outcomes);
   const table = methodTable(records, { name: 'table', title, baseline });
   const tables = [withoutTimes(table)];
+  if (new Set(result.outcomes.map((outcome) => outcome.case)).size > 1) {
+    const mean = methodTable(averaged(result.outcomes), { name: 'mean', title: `${title}, mean over cases`, baseline });
+    tables.push(withoutTimes(mean));
+  }
   return result.learningRates.size > 0 ? [...tables, ratesTable(result)] : tables;
 }
 

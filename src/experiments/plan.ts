@@ -151,3 +151,22 @@ export function labelled(outcomes: readonly Outcome[]): RunRecord[] {
     spec: { ...record.spec, task: where, method: variant },
   }));
 }
+
+/** One record a variant and seed with the metrics averaged over the cases, for tables of the whole comparison. */
+export function averaged(outcomes: readonly Outcome[]): RunRecord[] {
+  const groups = new Map<string, Outcome[]>();
+  for (const outcome of outcomes) {
+    const key = `${outcome.variant} seed ${outcome.record.spec.seed}`;
+    groups.set(key, [...(groups.get(key) ?? []), outcome]);
+  }
+  return [...groups].map(([key, group]) => {
+    const [{ variant, record }] = group;
+    const mean = (metric: string) => group.reduce((sum, one) => sum + one.record.metrics[metric], 0) / group.length;
+    return {
+      ...record,
+      id: `${key}, mean of ${group.length} cases`,
+      spec: { ...record.spec, task: 'mean over cases', method: variant },
+      metrics: Object.fromEntries(Object.keys(record.metrics).map((metric) => [metric, mean(metric)])),
+    };
+  });
+}

@@ -5,7 +5,7 @@ import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { registerTask } from '../../src/data/tasks';
 import { Interrupted } from '../../src/errors';
-import { labelled, type Plan, runPlan } from '../../src/experiments/plan';
+import { averaged, labelled, type Plan, runPlan } from '../../src/experiments/plan';
 import { quick } from '../../src/experiments/plans';
 import { RunFailed, runExperiment } from '../../src/experiments/run';
 import { readRecords } from '../../src/experiments/store';
@@ -84,6 +84,10 @@ test('labels replace task and method for tables', async (t) => {
     'loud/gora, no start',
     'loud/lora',
   ]);
+  const [calm, loud] = ['calm', 'loud'].map((where) => result.outcomes.find((o) => o.case === where)?.record.metrics);
+  const [mean] = averaged(result.outcomes);
+  assert.equal(averaged(result.outcomes).length, 2);
+  assert.equal(mean.metrics.accuracy, ((calm?.accuracy ?? 0) + (loud?.accuracy ?? 0)) / 2);
 });
 
 test('an interrupted plan says so and keeps what is done', async (t) => {
