@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { writeFileAtomic } from '../src/formats/atomic';
 
-const ROUNDS = 3;
-const STEPS = 30;
+const ROUNDS = 2;
+const STEPS = 20;
 const root = resolve(__dirname, '..');
 
 function stepMedian(backend: string, method: string): { ms: number; environment: Record<string, unknown> } {
