@@ -1,0 +1,64 @@
+/**
+ * The kit as one contender: a process that runs one training step for every line it reads and answers with its cost.
+ * Arguments: model, method, compiled | eager, and a folder to leave weights, batch and adapters in (for the peer).
+ */
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type TensorToWrite, writeSafetensors } from '../src/formats/safetensors-write';
+import type { Adapters } from '../src/methods/method';
+import { saveAdapters } from '../src/methods/save';
+import type { Batch, Model } from '../src/models/model';
+import { exportWeights } from '../src/models/params';
+import { startBackend } from '../src/tensor/backend';
+import { peakResidentBytes } from '../src/tensor/memory';
+import { AdamW } from '../src/training/adamw';
+import { trainableOf } from '../src/training/step';
+import { Stepper } from '../src/training/stepper';
+import { attach, makeModel, TRAINING } from './cases';
+
+/** What a contender answers to every step. */
+export interface StepCost {
+  readonly ms: number;
+  /** Processor time of all threads. */
+  readonly cpuMs: number;
+  readonly peakBytes: number;
+  readonly loss: number;
+  /** How the step ran. */
+  readonly mode: string;
+}
+
+async function leave(model: Model, batch: Batch, folder: string): Promise<void> {
+  const tensors = new Map<string, TensorToWrite>(await exportWeights(model));
+  for (const [name, tensor] of Object.entries(batch)) {
+    const data = (await tensor.data()) as Float32Array | Int32Array;
+    tensors.set(`batch.${name}`, { shape: tensor.shape, data });
+  }
+  writeSafetensors(join(folder, 'weights.safetensors'), tensors);
+}
+
+async function main([name, method, mode, folder]: string[]): Promise<void> {
+  await startBackend();
+  const { model, batch } = makeModel(name);
+  if (folder) await leave(model, batch, folder);
+  const adapters: Adapters = attach(model, batch, method);
+  if (folder && adapters.state) await saveAdapters(adapters, model, folder);
+  const optimiser = new AdamW(trainableOf(model, adapters), TRAINING);
+  const options = { clip: TRAINING.clip, compile: mode === 'compiled', steps: Number.POSITIVE_INFINITY };
+  const stepper = new Stepper(model, adapters, optimiser, options);
+  const send = (answer: object) => process.stdout.write(`${JSON.stringify(answer)}\n`);
+  let step = 0;
+  send({ ready: true });
+  for await (const _line of createInterface({ input: process.stdin })) {
+    const [started, processor] = [performance.now(), process.cpuUsage()];
+    const result = stepper.step(batch, ++step, TRAINING.lr);
+    const [loss] = await result.loss.data();
+    await result.norm.data();
+    const used = process.cpuUsage(processor);
+    const cost = { ms: performance.now() - started, cpuMs: (used.user + used.system) / 1000 };
+    result.loss.dispose();
+    result.norm.dispose();
+    send({ ...cost, peakBytes: peakResidentBytes(), loss, mode: stepper.mode } satisfies StepCost);
+  }
+}
+
+if (require.main === module) void main(process.argv.slice(2));

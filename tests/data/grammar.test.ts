@@ -1,0 +1,217 @@
+/** The generated world: its words, what follows from what, gaps, and the five sets. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { judgedSentence } from '../../src/data/grammar/agreement';
+import { type Clause, sayClause, sayTransfer } from '../../src/data/grammar/clause';
+import { inference, join, type Relation, verdictOf } from '../../src/data/grammar/inference';
+import { article, kindOf, past, rivalsOf, synonymOf, withS } from '../../src/data/grammar/lexicon';
+import { rephrased } from '../../src/data/grammar/paraphrase';
+import { pretrainingShape, pretrainingText } from '../../src/data/grammar/pretraining';
+import { type UnderstandingSet, understandingSets, writeExamples } from '../../src/data/grammar/sets';
+import { corruptSpans, spanCounts } from '../../src/data/grammar/spans';
+import { passage } from '../../src/data/grammar/text';
+import { grammarTokenizer, SENTINELS } from '../../src/data/grammar/vocabulary';
+import { Random } from '../../src/tensor/random';
+
+const setNamed = (name: string) => understandingSets.find((set) => set.name === name) as UnderstandingSet;
+
+describe('words', () => {
+  it('take the right endings', () => {
+    assert.deepEqual(['dog', 'bus', 'cherry', 'peach', 'fox', 'boat'].map(withS), [
+      'dogs',
+      'buses',
+      'cherries',
+      'peaches',
+      'foxes',
+      'boats',
+    ]);
+    assert.deepEqual(['chase', 'grab', 'push', 'fix'].map(past), ['chased', 'grabbed', 'pushed', 'fixed']);
+    assert.deepEqual([article('apple'), article('pear')], ['an', 'a']);
+  });
+
+  it('know their kind, their synonym and what they exclude', () => {
+    assert.deepEqual([kindOf('dog'), kindOf('animal'), kindOf('anna')], ['animal', undefined, undefined]);
+    assert.deepEqual([synonymOf('large'), synonymOf('big'), synonymOf('red')], ['big', 'large', null]);
+    assert.deepEqual(rivalsOf('big'), ['small']);
+    assert.equal(rivalsOf('red').length, 7);
+  });
+});
+
+describe('clauses', () => {
+  const clause: Clause = {
+    agent: { det: 'some', adjective: null, noun: 'dog' },
+    verb: 'grab',
+    patient: { det: 'a', adjective: 'old', noun: 'apple' },
+    place: 'in the barn',
+    negated: false,
+  };
+
+  it('are said in three orders', () => {
+    assert.equal(sayClause(clause), 'some dog grabbed an old apple in the barn');
+    assert.equal(sayClause(clause, 'passive'), 'an old apple was grabbed by some dog in the barn');
+    assert.equal(sayClause(clause, 'fronted'), 'in the barn some dog grabbed an old apple');
+  });
+
+  it('are denied by name or by `no`, and then never passive', () => {
+    const none = { ...clause, agent: { ...clause.agent, det: 'no' as const } };
+    assert.equal(sayClause(none, 'passive'), 'no dog grabbed an old apple in the barn');
+    const anna = { ...clause, agent: { det: '' as const, adjective: null, noun: 'anna' }, negated: true, place: null };
+    assert.equal(sayClause(anna), 'anna did not grab an old apple');
+  });
+
+  it('tell a transfer from either side', () => {
+    const transfer = { giver: 'anna', receiver: 'ben', thing: clause.patient, kind: 1 };
+    assert.equal(sayTransfer(transfer, 'giver'), 'anna sold an old apple to ben');
+    assert.equal(sayTransfer(transfer, 'receiver'), 'ben bought an old apple from anna');
+  });
+});
+
+describe('inference', () => {
+  it('joins edits: two ways up stay up, up and down is anywhere', () => {
+    const table: [Relation, Relation, Relation][] = [
+      ['equal', 'equal', 'equal'],
+      ['equal', 'general', 'general'],
+      ['special', 'equal', 'special'],
+      ['general', 'general', 'general'],
+      ['general', 'special', 'other'],
+      ['other', 'general', 'other'],
+    ];
+    for (const [a, b, both] of table) assert.equal(join(a, b), both);
+  });
+
+  it('gives the verdicts of natural logic', () => {
+    // `anna saw a dog` against `… animal`, and the same with denials
+    assert.equal(verdictOf('general', false, false), 'entailment');
+    assert.equal(verdictOf('special', false, false), 'neutral');
+    assert.equal(verdictOf('general', true, true), 'neutral');
+    assert.equal(verdictOf('special', true, true), 'entailment');
+    assert.equal(verdictOf('general', false, true), 'contradiction');
+    assert.equal(verdictOf('special', false, true), 'neutral');
+    assert.equal(verdictOf('special', true, false), 'contradiction');
+    assert.equal(verdictOf('general', true, false), 'neutral');
+    for (const denies of [true, false]) assert.equal(verdictOf('other', denies, denies), 'neutral');
+  });
+
+  it('agrees with itself: the same sentence is entailed, its denial contradicted', () => {
+    const random = new Random(1, 'inference');
+    let same = 0;
+    for (let i = 0; i < 2000; i++) {
+      const { premise, hypothesis, verdict } = inference(random);
+      if (premise === hypothesis) {
+        same += 1;
+        assert.equal(verdict, 'entailment', premise);
+      }
+      if (premise === hypothesis.replace('did not ', '').replace('was not', 'was') && premise !== hypothesis) {
+        if (hypothesis.includes('was not')) assert.equal(verdict, 'contradiction', `${premise} / ${hypothesis}`);
+      }
+    }
+    assert.ok(same > 10);
+  });
+});
+
+describe('paraphrases', () => {
+  it('of a transfer keep giver, thing and taker', () => {
+    const random = new Random(2, 'paraphrase');
+    const told = /^(\w+) (sold|bought) (.+) (?:to|from) (\w+)$/;
+    const meaning = (text: string) => {
+      const [, a, verb, thing, b] = told.exec(text) as RegExpExecArray;
+      const nouns = thing.split(' ').at(-1);
+      return verb === 'sold' ? `${a} ${nouns} ${b}` : `${b} ${nouns} ${a}`;
+    };
+    let seen = 0;
+    for (let i = 0; i < 2000; i++) {
+      const { first, second } = rephrased(random, true);
+      if (!told.test(first)) continue;
+      seen += 1;
+      assert.equal(meaning(first), meaning(second), `${first} / ${second}`);
+    }
+    assert.ok(seen > 50);
+  });
+
+  it('are never claimed of a sentence that changed', () => {
+    const random = new Random(3, 'paraphrase');
+    for (let i = 0; i < 2000; i++) {
+      const { first, second } = rephrased(random, false);
+      assert.notEqual(first, second);
+    }
+  });
+});
+
+describe('agreement', () => {
+  it('differs between a right sentence and its mistake by the verb alone', () => {
+    const random = new Random(4, 'agreement');
+    const subject = /^the (\w+)(?: near the \w+)?(?: in the \w+)? (\w+)$/;
+    let seen = 0;
+    for (let i = 0; i < 1000; i++) {
+      const match = subject.exec(judgedSentence(random, true));
+      if (!match) continue;
+      seen += 1;
+      assert.notEqual(match[1].endsWith('s'), match[2].endsWith('s'), match[0]); // dogs jump, dog jumps
+    }
+    assert.ok(seen > 100);
+  });
+});
+
+describe('span corruption', () => {
+  const tokens = Array.from({ length: 40 }, (_, i) => 100 + i);
+  const sentinels = Array.from({ length: 12 }, (_, i) => 10 + i);
+
+  it('can be undone, whatever was drawn', () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const { input, target } = corruptSpans(tokens, { density: 0.25, length: 2 }, sentinels, 1, new Random(seed));
+      assert.equal(input.at(-1), 1);
+      assert.equal(target.at(-1), 1);
+      const filled = input.slice(0, -1).flatMap((token) => {
+        const at = sentinels.indexOf(token);
+        if (at < 0) return [token];
+        return target.slice(target.indexOf(token) + 1, target.indexOf(sentinels[at + 1]));
+      });
+      assert.deepEqual(filled, tokens);
+    }
+  });
+
+  it('takes the share and the mean length that were asked for', () => {
+    assert.deepEqual(spanCounts(100, { density: 0.15, length: 3 }), { noise: 15, gaps: 5 });
+    assert.deepEqual(spanCounts(2, { density: 0.15, length: 3 }), { noise: 1, gaps: 1 });
+    for (let i = 0; i < 20; i++) {
+      const { input, target } = pretrainingText(new Random(i, 'pretraining'));
+      assert.deepEqual([input.length, target.length], [pretrainingShape.inputLength, pretrainingShape.targetLength]);
+    }
+  });
+});
+
+describe('understanding sets', () => {
+  it('use words of the vocabulary only, and fit their length', () => {
+    assert.ok(grammarTokenizer.vocabSize <= 600);
+    assert.deepEqual(grammarTokenizer.encode(SENTINELS[0]), [3]);
+    const random = new Random(5, 'passages');
+    for (let i = 0; i < 1500; i++) grammarTokenizer.encode(passage(random));
+    for (const set of understandingSets) {
+      for (const { text, label } of writeExamples(set, new Random(6, set.name), 600)) {
+        assert.ok(grammarTokenizer.encode(set.prompt(text), { eos: true }).length <= set.length, text);
+        assert.equal(grammarTokenizer.encode(label).length, 1);
+      }
+    }
+  });
+
+  it('are balanced, without a text twice and without those to leave out', () => {
+    for (const set of understandingSets) {
+      const held = new Set(writeExamples(set, new Random(7, set.name), 60).map(({ text }) => text));
+      const examples = writeExamples(set, new Random(7, set.name), 300, held);
+      const texts = new Set(examples.map(({ text }) => text));
+      assert.equal(texts.size, 300);
+      for (const text of texts) assert.ok(!held.has(text));
+      for (const label of set.labels) {
+        const count = examples.filter((example) => example.label === label).length;
+        assert.equal(count, 300 / set.labels.length);
+      }
+    }
+  });
+
+  it('put their prompts round the text', () => {
+    assert.equal(
+      setNamed('sentiment').prompt('the film was great .'),
+      'classify the sentiment of the text : the film was great . \n result :',
+    );
+  });
+});
