@@ -204,6 +204,12 @@ export class Stepper {
     if (this.ahead) this.whole?.pullValues();
   }
 
+  /** Brings values and moments back because another stepper of the same parameters goes on; this one reads them anew. */
+  handOver(): void {
+    if (this.ahead) this.syncAll();
+    this.behind = true;
+  }
+
   /** Brings values and moments back, for an eager step. */
   private syncAll(): void {
     const state = this.whole!.pull();

@@ -9,8 +9,9 @@ import type { Random } from '../tensor/random';
 import { AdamW } from './adamw';
 import type { TrainingOptions } from './options';
 import { scheduleFactor } from './schedule';
+import { ShapedStepper } from './shaped-stepper';
 import { trainableOf } from './step';
-import { type StepMode, Stepper } from './stepper';
+import type { StepMode } from './stepper';
 
 export interface TrainingProgress {
   readonly step: number;
@@ -62,7 +63,7 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
   const stepTimes: number[] = [];
   let peakBytes = 0;
   const batches = batchesOf(data, options.batch, run.random.fork('order'));
-  const stepper = new Stepper(model, adapters, optimiser, options);
+  const stepper = new ShapedStepper(model, adapters, optimiser, options);
   const result = (cancelled: boolean): TrainingResult => {
     const { mode, why } = stepper;
     return { curve, stepTimes, peakBytes, cancelled, mode, why };
