@@ -15,26 +15,42 @@ import type { Method } from './method';
 import { alphaOption, rankOption } from './options';
 import { columnsFrom, gradientOf, range, rowsFrom, svdOption, topSingular } from './svd-start';
 
-const options = z.strictObject({
+const fields = z.strictObject({
   rank: rankOption,
   alpha: alphaOption,
   gradientBatches: z.int().positive().default(8).describe('batches the gradient is averaged over'),
   direction: z
-    .enum(['ArB2r', 'A2rBr', 'ArBr', 'random'])
+    .enum(['ArB2r', 'A2rBr', 'ArBr', 'random', 'gaussian'])
     .default('ArB2r')
-    .describe('which singular vectors A and B take'),
+    .describe('which singular vectors A and B take; gaussian: random ones of the same length, no gradient'),
   scale: z.enum(['stable', 'unit', 'gd', 'weight']).default('stable').describe('length of the start'),
   stableGamma: z.number().positive().default(16).describe('γ of the stable scale d_out^¼/√γ'),
   normClip: z.boolean().default(false).describe("shrink the start to the weight's largest entry"),
   variant: z.enum(['paper', 'peft']).default('paper').describe('peft: as Hugging Face PEFT starts'),
   svd: svdOption,
+  // no default: a key with one would rename every record of LoRA-GA
+  rankStabilised: z.boolean().optional().describe('scale α/√r; false: α/r. Default true'),
+});
+
+const options = fields.superRefine((o, context) => {
+  if (o.direction !== 'gaussian' || o.variant !== 'peft') return;
+  context.addIssue({ code: 'custom', path: ['variant'], message: 'peft has no gaussian direction: choose one' });
 });
 
 type Options = z.infer<typeof options>;
 
+/** s, the factor of B·A. */
+const scaleOf = ({ alpha, rank, rankStabilised = true }: Options) => alpha / (rankStabilised ? Math.sqrt(rank) : rank);
+
 /** Indices of the singular pairs that A (right vectors) and B (left vectors) take; 2·rank pairs are shared out. */
 export function directions(
-  { direction, rank, variant }: Pick<Options, 'direction' | 'rank' | 'variant'>,
+  {
+    direction,
+    rank,
+    variant,
+  }: Pick<Options, 'rank' | 'variant'> & {
+    readonly direction: Exclude<Options['direction'], 'gaussian'>;
+  },
   random: Random,
 ): { a: number[]; b: number[] } {
   const first = range(rank);
@@ -55,7 +71,7 @@ function weightSpectrum(model: Model, layer: LinearLayer, count: number, o: Opti
 
 /** Factors of A and B. `first` is the largest singular value that B took. */
 function lengths(model: Model, layer: LinearLayer, o: Options, first: number, random: Random) {
-  const scale = o.alpha / Math.sqrt(o.rank);
+  const scale = scaleOf(o);
   if (o.scale === 'unit') return { a: 1, b: 1 };
   if (o.scale === 'gd') return { a: 1 / scale, b: 1 / scale };
   const peft = o.variant === 'peft';
@@ -84,7 +100,30 @@ function clipFactor(model: Model, { layer, rank, scale, a, b }: LoraStart): numb
   return ratio < 1 ? Math.sqrt(ratio) : 1;
 }
 
-function startOf(model: Model, layer: LinearLayer, gradient: Float32Array, o: Options, random: Random): LoraStart {
+/** A's rows and B's columns at random, of expected squared length 1 like singular vectors. */
+function gaussianStart(model: Model, layer: LinearLayer, o: Options, random: Random): LoraStart {
+  const { rank } = o;
+  const length = lengths(model, layer, o, 0, random.fork('weight'));
+  const normals = (name: string, count: number, fan: number, factor: number) =>
+    random.fork(name).normals(count, 0, factor / Math.sqrt(fan));
+  return {
+    layer,
+    rank,
+    scale: scaleOf(o),
+    a: normals('A', rank * layer.in, layer.in, length.a),
+    b: normals('B', layer.out * rank, layer.out, length.b),
+  };
+}
+
+/** The start along the gradient's singular vectors. @throws UserError when the rank is too large for the layer. */
+function gradientStart(
+  model: Model,
+  layer: LinearLayer,
+  gradient: Float32Array,
+  o: Options,
+  direction: Parameters<typeof directions>[0]['direction'],
+  random: Random,
+): LoraStart {
   const { rank } = o;
   if (2 * rank > Math.min(layer.in, layer.out)) {
     throw new UserError(
@@ -92,15 +131,23 @@ function startOf(model: Model, layer: LinearLayer, gradient: Float32Array, o: Op
     );
   }
   const { u, s, v } = topSingular(gradient, layer, 2 * rank, o.svd, random);
-  const take = directions(o, random);
+  const take = directions({ ...o, direction }, random);
   const length = lengths(model, layer, o, s[take.b[0]], random);
-  const start: LoraStart = {
+  return {
     layer,
     rank,
-    scale: o.alpha / Math.sqrt(rank),
+    scale: scaleOf(o),
     a: rowsFrom(v, take.a, () => length.a),
     b: columnsFrom(u, take.b, (k) => length.b * (o.variant === 'peft' ? s[take.b[k]] : 1)),
   };
+}
+
+function startOf(model: Model, layer: LinearLayer, gradient: Float32Array, o: Options, random: Random): LoraStart {
+  const { direction } = o;
+  const start =
+    direction === 'gaussian'
+      ? gaussianStart(model, layer, o, random)
+      : gradientStart(model, layer, gradient, o, direction, random);
   if (!o.normClip) return start;
   const factor = clipFactor(model, start);
   return { ...start, a: start.a.map((value) => factor * value), b: start.b.map((value) => factor * value) };
@@ -120,7 +167,7 @@ export const loraGa: Method<Options> = {
     return new LoraAdapters(model, starts, {
       method: 'lora-ga',
       shiftBase: true,
-      rankStabilised: true,
+      rankStabilised: o.rankStabilised ?? true,
       notes: { batches: evidence.gradientBatches, direction: o.direction },
     });
   },
