@@ -105,14 +105,19 @@ function shareHeads(x: Tensor3D, groups: number): Tensor3D {
   return tf.reshape(tf.tile(tf.expandDims(x, 1), [1, groups, 1, 1]), [n * groups, time, size]);
 }
 
-/** Keys and values of the positions seen so far, for generation: one pair [kvHeads, time, size] a layer. */
+/** Keys and values of the positions seen so far, for generation: one pair [rows · kvHeads, time, size] a layer. */
 export type KeyValueCache = ({ k: Tensor3D; v: Tensor3D } | null)[];
 
 /** A decoder and its way to generate. */
 export interface Decoder extends Model {
   readonly config: DecoderConfig & Record<string, unknown>;
-  /** Logits [time, vocab] of new tokens after the cached ones; replaces the cache's entries. */
-  extend(net: Net, tokens: readonly number[], cache: KeyValueCache): Tensor2D;
+  /**
+   * Logits [rows, vocab] after the last of the new tokens of every row; replaces the cache's entries.
+   * Rows are as long as each other: shorter prompts are padded on the left. Rotary attention depends on distances
+   * alone, so a row that begins later needs no positions of its own.
+   * @param padding [rows · heads, 1, cached and new positions], 0 or −1e9 where a row has padding; null without any.
+   */
+  extend(net: Net, rows: readonly (readonly number[])[], cache: KeyValueCache, padding: Tensor3D | null): Tensor2D;
 }
 
 /**
@@ -125,11 +130,13 @@ export function makeDecoder(name: string, c: DecoderConfig, weights: Weights, so
   const scale = 1 / Math.sqrt(size);
   const groups = c.heads / c.kvHeads;
 
-  function body(net: Net, tokens: Tensor2D, past: KeyValueCache | null): Tensor2D {
+  /** Logits of every position, or with a cache of the last one of each row. */
+  function body(net: Net, tokens: Tensor2D, past: KeyValueCache | null, padding: Tensor3D | null): Tensor2D {
     const [batch, time] = tokens.shape;
     const from = past?.[0]?.k.shape[1] ?? 0;
     const tables = ropeTables(size, time, from);
-    const bias = time > 1 ? causalBias(time) : null;
+    const causal = time > 1 ? causalBias(time) : null;
+    const bias = causal && padding ? tf.add<Tensor3D>(causal, padding) : (causal ?? padding);
     const norm = (x: Tensor2D, path: string) => rmsNorm(x, net.get(`${path}.weight`) as Tensor1D, EPSILON);
     let x = tf.gather(net.get('model.embed_tokens.weight'), tf.reshape(tokens, [batch * time])) as Tensor2D;
     for (let b = 0; b < c.layers; b++) {
@@ -152,11 +159,13 @@ export function makeDecoder(name: string, c: DecoderConfig, weights: Weights, so
       const gated = siluGate(net.linear(`${path}.mlp.gate_proj`, m), net.linear(`${path}.mlp.up_proj`, m));
       x = tf.add(x, net.linear(`${path}.mlp.down_proj`, gated));
     }
+    if (past && time > 1)
+      x = tf.reshape(tf.slice(tf.reshape(x, [batch, time, c.dim]), [0, time - 1, 0]), [batch, c.dim]);
     const head = net.get(c.tied ? 'model.embed_tokens.weight' : 'lm_head.weight') as Tensor2D;
     return tf.matMul(norm(x, 'model.norm'), head, false, true);
   }
 
-  const logits: Model['logits'] = (net, batch) => body(net, batch.tokens as Tensor2D, null);
+  const logits: Model['logits'] = (net, batch) => body(net, batch.tokens as Tensor2D, null, null);
   const flat = (x: Tensor) => tf.reshape(x, [-1]) as Tensor1D;
 
   return {
@@ -167,11 +176,13 @@ export function makeDecoder(name: string, c: DecoderConfig, weights: Weights, so
     head: [],
     logits,
     loss: (net, batch) => crossEntropy(logits(net, batch), flat(batch.targets), flat(batch.weights)),
-    extend: (net, tokens, cache) =>
+    extend: (net, rows, cache, padding) =>
       tf.tidy(() => {
-        if (cache[0] && tokens.length > 1) throw new Error('extend takes one token at a time after the prompt');
+        const time = rows[0].length;
+        if (cache[0] && time > 1) throw new Error('extend takes one token at a time after the prompt');
         const old = cache.flatMap((entry) => (entry ? [entry.k, entry.v] : []));
-        const result = body(net, tf.tensor2d(tokens as number[], [1, tokens.length], 'int32'), cache);
+        const tokens = tf.tensor2d(Int32Array.from(rows.flat()), [rows.length, time], 'int32');
+        const result = body(net, tokens, cache, padding);
         tf.dispose(old);
         for (const entry of cache) if (entry) for (const tensor of [entry.k, entry.v]) tf.keep(tensor);
         return result;

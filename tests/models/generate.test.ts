@@ -1,0 +1,93 @@
+/** Generation with a cache, in batches: each row as if alone, and as if without a cache. */
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { type Decoder, decoderInit, makeDecoder } from '../../src/models/decoder';
+import { generateBatch, generateGreedy } from '../../src/models/generate';
+import { baseNet, disposeModel } from '../../src/models/params';
+import { startBackend } from '../../src/tensor/backend';
+import { Random } from '../../src/tensor/random';
+
+before(() => startBackend());
+
+const CONFIG = {
+  dim: 32,
+  hidden: 48,
+  layers: 2,
+  heads: 4,
+  kvHeads: 2,
+  vocab: 40,
+  context: 30,
+  tied: true,
+  rope: 'interleaved',
+} as const;
+
+function randomModel(): Decoder {
+  const weights = decoderInit(CONFIG, new Random(4, 'weights'));
+  // larger than at the start of training, so that the choice depends on the whole prompt
+  for (const { data } of weights.values()) if (data[0] !== 1) for (let i = 0; i < data.length; i++) data[i] *= 12;
+  return makeDecoder('random', CONFIG, weights, 'random');
+}
+
+const randomPrompts = (count: number): number[][] => {
+  const random = new Random(5, 'prompts');
+  return Array.from({ length: count }, () =>
+    Array.from({ length: 1 + random.int(14) }, () => random.int(CONFIG.vocab)),
+  );
+};
+
+/** The likeliest next token again and again, the whole text anew each time. */
+async function withoutCache(model: Decoder, prompt: readonly number[], length: number, stop?: number) {
+  const tokens = [...prompt];
+  while (tokens.length < length) {
+    const next = tf.tidy(() => {
+      const batch = { tokens: tf.tensor2d(tokens, [1, tokens.length], 'int32') };
+      return tf.argMax(tf.slice(model.logits(baseNet(model), batch), [tokens.length - 1, 0], [1, -1]), 1);
+    });
+    const token = (await next.data())[0];
+    next.dispose();
+    if (token === stop) break;
+    tokens.push(token);
+  }
+  return tokens;
+}
+
+test('rows of different length continue as alone and as without a cache, token for token', async () => {
+  const model = randomModel();
+  const net = baseNet(model);
+  const prompts = randomPrompts(10);
+  const together = await generateBatch(model, net, prompts, 26);
+  const differing = new Set(together.map((row) => row.slice(14).join()));
+  assert.ok(differing.size > 5, 'the model must say different things to different prompts');
+  for (const [i, prompt] of prompts.entries()) {
+    assert.deepEqual(together[i], await generateGreedy(model, net, prompt, 26), `row ${i}`);
+    assert.deepEqual(together[i], await withoutCache(model, prompt, 26), `row ${i} without a cache`);
+  }
+  assert.deepEqual(await generateBatch(model, net, prompts, 26, undefined, 5), together, 'in parts of five');
+  disposeModel(model);
+});
+
+test('a row ends at its stop token, at the length, and at the context', async () => {
+  const model = randomModel();
+  const net = baseNet(model);
+  const prompts = randomPrompts(12);
+  const free = await generateBatch(model, net, prompts, 100);
+  assert.ok(free.every((row) => row.length === CONFIG.context));
+  const stop = free[0][prompts[0].length + 3];
+  const stopped = await generateBatch(model, net, prompts, 100, stop);
+  for (const [i, row] of stopped.entries()) {
+    const end = free[i].indexOf(stop, prompts[i].length);
+    assert.deepEqual(row, end < 0 ? free[i] : free[i].slice(0, end), `row ${i}`);
+  }
+  assert.deepEqual(await generateBatch(model, net, prompts, 1), prompts, 'nothing fits');
+  disposeModel(model);
+});
+
+test('generation leaves no tensor behind, and an empty prompt is refused', async () => {
+  const model = randomModel();
+  const before = tf.memory().numTensors;
+  await generateBatch(model, baseNet(model), randomPrompts(6), 20);
+  assert.equal(tf.memory().numTensors, before);
+  await assert.rejects(generateBatch(model, baseNet(model), [[1], []], 20), /at least one token/);
+  disposeModel(model);
+});
