@@ -69,9 +69,8 @@ export const dataFolder = (option?: string): string =>
 export const outFolder = (name: string, option?: string): string =>
   option ?? join(projectRoot(__dirname), 'results', name);
 
-/** Folder of a task's records: inside `--out` when given, else shared by all comparisons of the task. */
-export const recordsFolder = (task: string, option?: string): string =>
-  option ? join(option, 'records') : join(projectRoot(__dirname), 'results', 'records', task);
+/** Folder with a folder of records a task: inside `--out` when given, else shared by all comparisons. */
+export const recordsFolder = (option?: string): string => join(option ?? outFolder(''), 'records');
 
 /** A signal that Ctrl-C aborts; the second Ctrl-C ends the process at once. */
 export function interruptSignal(): { signal: AbortSignal; release: () => void } {

@@ -1,7 +1,8 @@
 /** `gora quickstart`: the main job in a minute or two, on whatever backend is there. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { labelled, type Outcome, runPlan } from '../experiments/plan';
+import { labelled } from '../experiments/outcomes';
+import { type Outcome, runPlan } from '../experiments/plan-runs';
 import { findPlan } from '../experiments/plans';
 import { prepareFolder } from '../experiments/store';
 import { type Column, exportTable, lossCurves, methodStyle, rankHeatmap, type Table } from '../reports';

@@ -1,5 +1,5 @@
 /** The learning rates that validation chose. */
-import type { PlanResult } from '../experiments/plan';
+import type { PlanResult } from '../experiments/plan-runs';
 import { methodStyle, type Table } from '../reports';
 
 /** The learning rate of every variant and case. */

@@ -1,8 +1,10 @@
 /** `gora reproduce NAME`: a whole comparison, its table and its charts. */
 import { relative } from 'node:path';
 import { UserError } from '../errors';
-import { averaged, labelled, type Outcome, type Plan, type PlanResult, runPlan } from '../experiments/plan';
-import { findPlan, plans, quick } from '../experiments/plans';
+import { averaged, averages, labelled } from '../experiments/outcomes';
+import { type Plan, quick } from '../experiments/plan';
+import { type Outcome, type PlanResult, runPlan } from '../experiments/plan-runs';
+import { allPlans, findPlan } from '../experiments/plans';
 import { prepareFolder } from '../experiments/store';
 import {
   exportTable,
@@ -39,7 +41,7 @@ function tablesOf({ title, baseline }: Plan, result: PlanResult): Table[] {
   const records = labelled(result.outcomes);
   const table = methodTable(records, { name: 'table', title, baseline });
   const tables = [withoutTimes(table)];
-  if (new Set(result.outcomes.map((outcome) => outcome.case)).size > 1) {
+  if (new Set(result.outcomes.map((outcome) => outcome.case)).size > 1 && averages(result.outcomes)) {
     const mean = methodTable(averaged(result.outcomes), { name: 'mean', title: `${title}, mean over cases`, baseline });
     tables.push(withoutTimes(mean));
   }
@@ -78,7 +80,11 @@ export async function report(plan: Plan, result: PlanResult, dir: string): Promi
 export async function reproduceCommand(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, options, 1);
   if (values.list) {
-    process.stdout.write(`${plans.map((plan) => `  ${plan.name.padEnd(16)}  ${plan.title}`).join('\n')}\n`);
+    process.stdout.write(
+      `${allPlans()
+        .map((plan) => `  ${plan.name.padEnd(16)}  ${plan.title}`)
+        .join('\n')}\n`,
+    );
     return 0;
   }
   if (positionals.length === 0) throw new UserError('reproduce what? `gora reproduce --list` shows the comparisons');
@@ -89,7 +95,7 @@ export async function reproduceCommand(args: string[]): Promise<number> {
   try {
     let label = '';
     const result = await runPlan(plan, {
-      records: recordsFolder(plan.task, values.out),
+      records: recordsFolder(values.out),
       dataDir: dataFolder(values.data),
       signal,
       onRun: (name, done, total) => {

@@ -21,6 +21,12 @@ export const evaluationSchema = z.strictObject({
   metrics: numbers,
 });
 
+/** Numbers at equal distances, as a record stores the steps of its curve. */
+const range = z
+  .strictObject({ from: z.number(), by: z.number(), count: z.int().nonnegative() })
+  .transform(({ from, by, count }) => Array.from({ length: count }, (_, i) => from + i * by));
+const series = z.union([z.array(z.number()), range]);
+
 export const recordSchema = z.strictObject({
   format: z.literal(1),
   /** `<task>-<method>-s<seed>-<8 hex digits of the spec's hash>`; also the file name. */
@@ -35,7 +41,7 @@ export const recordSchema = z.strictObject({
   model: z.strictObject({ parameters: z.int(), trainable: z.int(), adapter: z.int(), layers: z.int() }),
   /** Name, title and direction of the number that tables show. */
   primary: z.strictObject({ metric: z.string(), title: z.string(), higherIsBetter: z.boolean() }),
-  curve: z.strictObject({ step: z.array(z.number()), loss: z.array(z.number()), lr: z.array(z.number()) }),
+  curve: z.strictObject({ step: series, loss: series, lr: series }),
   evaluations: z.array(evaluationSchema),
   /** Final test metrics. */
   metrics: numbers,
@@ -52,3 +58,18 @@ export const recordSchema = z.strictObject({
 export type RunSpec = z.infer<typeof specSchema>;
 export type Evaluation = z.infer<typeof evaluationSchema>;
 export type RunRecord = z.infer<typeof recordSchema>;
+
+const rounded = (values: readonly number[], digits: number) => values.map((value) => Number(value.toPrecision(digits)));
+
+/** The curve as a record keeps it: 7 significant digits of the loss (float32 has no more), 6 of the rate. */
+export function recordCurve(curve: RunRecord['curve']): RunRecord['curve'] {
+  return { step: [...curve.step], loss: rounded(curve.loss, 7), lr: rounded(curve.lr, 6) };
+}
+
+/** The record as its file holds it: steps at equal distances become a range. Reading it gives the same record. */
+export function packRecord(record: RunRecord): unknown {
+  const { step } = record.curve;
+  const by = step.length > 1 ? step[1] - step[0] : 1;
+  const even = step.length > 0 && step.every((value, i) => value === step[0] + i * by);
+  return even ? { ...record, curve: { ...record.curve, step: { from: step[0], by, count: step.length } } } : record;
+}

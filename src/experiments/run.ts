@@ -16,7 +16,7 @@ import { type TrainingProgress, train } from '../training/train';
 import { environmentOf } from './environment';
 import { gatherEvidence } from './evidence';
 import { Meter } from './meter';
-import type { Evaluation, RunRecord, RunSpec } from './record';
+import { type Evaluation, type RunRecord, type RunSpec, recordCurve } from './record';
 import { type RunRequest, recordId, resolveSpec } from './spec';
 
 export interface RunContext {
@@ -151,7 +151,12 @@ async function runLoaded(
       }),
     );
     const { step, loss, lr } = result.curve;
-    record.curve = { step, loss, lr };
+    record.curve = recordCurve({ step, loss, lr });
+    record.notes = {
+      ...record.notes,
+      stepMode: result.mode,
+      ...(result.why === null ? {} : { stepModeReason: result.why }),
+    };
     meter.steps(result.stepTimes);
     meter.stepPeak(result.peakBytes);
     if (adapters.ranks) record.ranks = Object.fromEntries(adapters.ranks); // AdaLoRA's change while training

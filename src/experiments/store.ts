@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync
 import { join } from 'node:path';
 import { messageOf, UserError } from '../errors';
 import { writeFileAtomic } from '../formats/atomic';
-import { type RunRecord, recordSchema } from './record';
+import { packRecord, type RunRecord, recordSchema } from './record';
 
 /** Makes the folder. @throws UserError, naming the command's option for it, when it cannot be made or written. */
 export function prepareFolder(dir: string, option = '--out'): void {
@@ -17,6 +17,25 @@ export function prepareFolder(dir: string, option = '--out'): void {
   }
 }
 
+const width = 120;
+
+/** JSON with one line for whatever is flat (a list of numbers, an evaluation) or short, the rest indented. */
+export function compactJson(value: unknown, indent = ''): string {
+  const line = JSON.stringify(value);
+  if (line === undefined || value === null || typeof value !== 'object') return line ?? 'null';
+  const children = Object.values(value);
+  const flat = children.every((child) => child === null || typeof child !== 'object');
+  if (children.length === 0 || (indent && (flat || line.length <= width))) return line;
+  const inner = `${indent} `;
+  const [open, close] = Array.isArray(value) ? '[]' : '{}';
+  const rows = Array.isArray(value)
+    ? value.map((child) => inner + compactJson(child, inner))
+    : Object.entries(value)
+        .filter(([, child]) => child !== undefined)
+        .map(([key, child]) => `${inner}${JSON.stringify(key)}: ${compactJson(child, inner)}`);
+  return `${open}\n${rows.join(',\n')}\n${indent}${close}`;
+}
+
 /**
  * Writes a record as `<dir>/<id>.json` and returns the path. A cancelled or failed record never replaces a
  * completed one: it goes beside it as `<id>.<status>.json`.
@@ -25,7 +44,7 @@ export function writeRecord(dir: string, record: RunRecord): string {
   prepareFolder(dir);
   const keep = record.status !== 'completed' && findRecord(dir, record.id) !== null;
   const path = join(dir, keep ? `${record.id}.${record.status}.json` : `${record.id}.json`);
-  writeFileAtomic(path, `${JSON.stringify(record, null, 1)}\n`);
+  writeFileAtomic(path, `${compactJson(packRecord(record))}\n`);
   return path;
 }
 
@@ -52,10 +71,14 @@ export function readRecords(dir: string): RunRecord[] {
   return files.sort().map((file) => readRecord(join(dir, file)));
 }
 
-/** The completed record of that id in the folder, if it is there. */
-export function findRecord(dir: string, id: string): RunRecord | null {
+/** The record of that id in the folder if it is there and completed, or of the other kind that is wanted. */
+export function findRecord(
+  dir: string,
+  id: string,
+  wanted: (record: RunRecord) => boolean = () => false,
+): RunRecord | null {
   const path = join(dir, `${id}.json`);
   if (!existsSync(path)) return null;
   const record = readRecord(path);
-  return record.status === 'completed' ? record : null;
+  return record.status === 'completed' || wanted(record) ? record : null;
 }

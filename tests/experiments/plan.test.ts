@@ -1,12 +1,14 @@
 /** Comparisons: tuning on validation data, resuming, interruption; and single runs from inside. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { registerTask } from '../../src/data/tasks';
 import { Interrupted } from '../../src/errors';
-import { averaged, labelled, type Plan, runPlan } from '../../src/experiments/plan';
-import { quick } from '../../src/experiments/plans';
+import { averaged, labelled } from '../../src/experiments/outcomes';
+import { type Plan, quick } from '../../src/experiments/plan';
+import { runPlan } from '../../src/experiments/plan-runs';
 import { RunFailed, runExperiment } from '../../src/experiments/run';
 import { readRecords } from '../../src/experiments/store';
 import { startBackend } from '../../src/tensor/backend';
@@ -21,6 +23,7 @@ before(async () => {
 const plan: Plan = {
   name: 'toy-plan',
   title: 'toy',
+  track: 'cost',
   task: 'toy',
   variants: [
     { label: 'lora', method: 'lora', set: { rank: 2 } },
@@ -52,7 +55,7 @@ test('a plan runs every variant, case and seed once, tunes on its fold, and a se
     assert.equal(record.spec.taskOptions.noise, where === 'calm' ? 0.5 : 2);
     assert.ok(record.metrics.accuracy >= 0);
   }
-  const files = readdirSync(records);
+  const files = readdirSync(join(records, 'toy'));
   assert.equal(files.length, 12);
   const before = readRecords(records).map((record) => record.finishedAt);
   const second = await runPlan(plan, context);

@@ -1,7 +1,6 @@
-/** The comparisons that `gora reproduce` knows. A plan is never edited once its results are committed: add another. */
-import { SPEAKERS } from '../data/tasks/fsdd';
-import { UserError } from '../errors';
-import type { Plan, Variant } from './plan';
+/** The first comparisons: four methods on three tasks, all methods on two, LoRA+'s ratio. */
+import { SPEAKERS } from '../../data/tasks/fsdd';
+import type { Plan, Variant } from '../plan';
 
 const four: readonly Variant[] = ['full', 'lora', 'lora-ga', 'gora'].map((method) => ({ label: method, method }));
 
@@ -33,10 +32,11 @@ const digits = { grid: [1e-4, ...grid], set: { shots: 20, steps: 60, evalEvery: 
 /** What all comparisons share: three seeds, a tuning seed of its own, validation only at the end. */
 const common = { seeds: [1, 2, 3], grid, tuningSeed: 100, set: { evalEvery: 0 } };
 
-export const plans: readonly Plan[] = [
+export const firstPlans: readonly Plan[] = [
   {
     ...common,
     name: 'glyphs',
+    track: 'vision-audio',
     title: 'New letters in a foreign hand: test accuracy (%)',
     task: 'glyphs',
     variants: four,
@@ -45,6 +45,7 @@ export const plans: readonly Plan[] = [
   {
     ...common,
     name: 'methods-glyphs',
+    track: 'vision-audio',
     title: 'All methods on new letters: test accuracy (%)',
     task: 'glyphs',
     variants: all,
@@ -54,6 +55,7 @@ export const plans: readonly Plan[] = [
     ...common,
     ...digits,
     name: 'fsdd-loso',
+    track: 'vision-audio',
     title: 'KWT-1 → spoken digits of an unseen speaker, 20 clips a digit: test accuracy (%)',
     task: 'fsdd-loso',
     variants: four,
@@ -68,6 +70,7 @@ export const plans: readonly Plan[] = [
     ...common,
     ...digits,
     name: 'methods-fsdd',
+    track: 'vision-audio',
     title: 'All methods on spoken digits of an unseen speaker: test accuracy (%)',
     task: 'fsdd-loso',
     variants: all,
@@ -76,6 +79,7 @@ export const plans: readonly Plan[] = [
   {
     ...common,
     name: 'shakespeare',
+    track: 'generation',
     title: 'stories260K → tinyshakespeare: test loss at equal steps and batch',
     task: 'shakespeare',
     variants: four,
@@ -84,6 +88,7 @@ export const plans: readonly Plan[] = [
   {
     ...common,
     name: 'gora-loraplus',
+    track: 'gora',
     title: 'Does GoRA need LoRA+? Learning-rate ratio of B to A',
     task: 'shakespeare',
     variants: ratios,
@@ -91,22 +96,3 @@ export const plans: readonly Plan[] = [
     cases: [{ label: 'shakespeare' }],
   },
 ];
-
-/** A plan cut down to show that everything works: one case, one seed, two rates, few steps. */
-export function quick(plan: Plan): Plan {
-  return {
-    ...plan,
-    name: `${plan.name}-quick`,
-    cases: plan.cases.slice(0, 1),
-    seeds: plan.seeds.slice(0, 1),
-    grid: plan.grid.slice(1, 3),
-    set: { ...plan.set, steps: 10 },
-  };
-}
-
-/** @throws UserError that lists the known names. */
-export function findPlan(name: string): Plan {
-  const found = plans.find((plan) => plan.name === name);
-  if (!found) throw new UserError(`unknown comparison "${name}". Comparisons: ${plans.map((p) => p.name).join(', ')}`);
-  return found;
-}
