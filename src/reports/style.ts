@@ -87,14 +87,16 @@ export function methodStyle(method: string): MethodStyle {
   );
 }
 
-/** Methods in the house order; unknown names follow, sorted. */
+const natural = new Intl.Collator('en', { numeric: true });
+
+/** Methods in the house order; unknown names follow, sorted, `N = 4` before `N = 16`. */
 export function sortMethods(methods: Iterable<string>): string[] {
   const place = (method: string) => {
     const name = method.toLowerCase();
     const index = styledMethods.indexOf(aliases.get(name) ?? name);
     return index < 0 ? styledMethods.length : index;
   };
-  return [...new Set(methods)].sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
+  return [...new Set(methods)].sort((a, b) => place(a) - place(b) || natural.compare(a, b));
 }
 
 /** `#RRGGBB` with an opacity, for bands. */

@@ -1,4 +1,72 @@
-/** What each part of LoRA-GA does. */
-import type { Plan } from '../plan';
+/**
+ * What each part of LoRA-GA does on `glyphs`. +SO is the stable scale with α/√r, +GA the gradient's directions;
+ * without them the directions are Gaussian and the scale is α/r, and the start is subtracted from the base all the same.
+ */
+import type { Plan, Variant } from '../plan';
 
-export const loraGaAblations: readonly Plan[] = [];
+/** Two decades, five rates, as in the first comparisons. */
+const grid = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
+
+const common = {
+  task: 'glyphs',
+  cases: [{ label: 'glyphs' }],
+  seeds: [1, 2, 3, 4, 5],
+  tuningSeed: 100,
+  set: { evalEvery: 0 },
+} as const;
+
+/** LoRA-GA's rate of the comparison `glyphs`. */
+const fixed = { ...common, grid: [], set: { ...common.set, lr: 1e-3 } } as const;
+
+const ga = (label: string, set: Variant['set'] = {}): Variant => ({ label, method: 'lora-ga', set });
+
+const plain = { scale: 'unit', rankStabilised: false };
+
+export const loraGaAblations: readonly Plan[] = [
+  {
+    ...common,
+    grid,
+    name: 'lora-ga-parts',
+    track: 'lora-ga',
+    title: 'LoRA-GA: stable scale and gradient directions apart. Test accuracy (%) on new letters, tuned rates',
+    variants: [
+      { label: 'lora', method: 'lora' },
+      ga('Gaussian', { direction: 'gaussian', ...plain }),
+      ga('Gaussian + SO', { direction: 'gaussian' }),
+      ga('Gradient (GA)', plain),
+      ga('lora-ga'),
+    ],
+  },
+  {
+    ...fixed,
+    name: 'lora-ga-directions',
+    track: 'lora-ga',
+    title: 'LoRA-GA: which singular vectors? Test accuracy (%) on new letters, learning rate 0.001',
+    variants: [
+      ga('ArB2r'),
+      ga('A2rBr', { direction: 'A2rBr' }),
+      ga('ArBr', { direction: 'ArBr' }),
+      ga('random halves', { direction: 'random' }),
+    ],
+    baseline: 'ArB2r',
+  },
+  {
+    ...fixed,
+    name: 'lora-ga-batches',
+    track: 'lora-ga',
+    title: 'LoRA-GA: how many gradient batches? Test accuracy (%) on new letters, learning rate 0.001',
+    // 60 batches are the whole training set
+    variants: [1, 4, 8, 16, 32, 60].map((n) => ga(`N = ${n}`, n === 8 ? {} : { gradientBatches: n })),
+    baseline: 'N = 1',
+  },
+  {
+    ...common,
+    grid: [],
+    name: 'learning-rates',
+    track: 'lora-ga',
+    title: 'Which method forgives a wrong learning rate? Test accuracy (%) on new letters',
+    variants: ['full', 'lora', 'lora-ga', 'gora'].map((method) => ({ label: method, method })),
+    cases: grid.map((lr) => ({ label: `lr ${lr}`, set: { lr } })),
+    view: { tables: ['methods', 'convergence'], figures: ['learning-rates', 'metric'] },
+  },
+];
