@@ -1,6 +1,8 @@
 /** What notebooks and other programs import. */
+export { bucketed, bucketLengths } from './data/batching/buckets';
+export { bucketedTexts, packed, paddedTexts, type TextExample } from './data/batching/text';
 export { classificationSet, evaluateClassifier, fitHeadByProbe } from './data/classification';
-export { batchesOf, type Dataset, inOrder } from './data/dataset';
+export { batchesOf, type Dataset, inOrder, paddingWaste } from './data/dataset';
 export type { LoadedTask, Metrics, Task } from './data/task';
 export { allTasks, findTask, registerTask } from './data/tasks';
 export { UserError } from './errors';

@@ -6,16 +6,26 @@ export interface Dataset {
   readonly size: number;
   /** Tensors of these examples; the caller disposes. */
   batch(indices: readonly number[]): Batch;
+  /** Examples of one batch after the other, endlessly; for sets whose examples do not all fit together. */
+  order?(batch: number, random: Random): Generator<readonly number[], never>;
+  /** Tokens of one pass over a set of texts: those that are text, and all places that its batches hold. */
+  readonly fill?: { readonly tokens: number; readonly places: number };
 }
 
-/** Endless batches, reshuffled every epoch; a set smaller than the batch repeats within it. */
-export function* batchesOf(data: Dataset, batch: number, random: Random): Generator<Batch, never> {
+/** Indices of endless batches, reshuffled every epoch; a set smaller than the batch repeats within it. */
+function* shuffled(size: number, batch: number, random: Random): Generator<readonly number[], never> {
   let queue: number[] = [];
   while (true) {
-    while (queue.length < batch) queue = queue.concat(random.permutation(data.size));
-    yield data.batch(queue.slice(0, batch));
+    while (queue.length < batch) queue = queue.concat(random.permutation(size));
+    yield queue.slice(0, batch);
     queue = queue.slice(batch);
   }
+}
+
+/** Endless batches in the set's own order, or shuffled. */
+export function* batchesOf(data: Dataset, batch: number, random: Random): Generator<Batch, never> {
+  const order = data.order?.(batch, random) ?? shuffled(data.size, batch, random);
+  while (true) yield data.batch(order.next().value);
 }
 
 /** Every example once, in order; the last batch may be short. */
@@ -23,4 +33,9 @@ export function* inOrder(data: Dataset, batch: number): Generator<Batch, void> {
   for (let from = 0; from < data.size; from += batch) {
     yield data.batch(Array.from({ length: Math.min(batch, data.size - from) }, (_, i) => from + i));
   }
+}
+
+/** Share of the places in a pass over the set that hold padding, 0 … 1; null for sets that are not texts. */
+export function paddingWaste({ fill }: Dataset): number | null {
+  return fill ? 1 - fill.tokens / fill.places : null;
 }

@@ -1,4 +1,5 @@
 /** One run, from spec to record: load, measure, attach, train, evaluate. */
+import { paddingWaste } from '../data/dataset';
 import type { LoadedTask, Metrics } from '../data/task';
 import { findTask } from '../data/tasks';
 import { messageOf, UserError } from '../errors';
@@ -136,7 +137,8 @@ async function runLoaded(
     };
     record.ranks = adapters.ranks && Object.fromEntries(adapters.ranks);
     record.importances = adapters.importances && Object.fromEntries(adapters.importances);
-    record.notes = { ...task.notes, ...adapters.notes };
+    const waste = paddingWaste(task.train);
+    record.notes = { ...task.notes, ...(waste !== null && { paddingWaste: waste }), ...adapters.notes };
     if (!context.tuning) await evaluate(0, 'validation');
     const result = await meter.time('train', () =>
       train({

@@ -98,6 +98,14 @@ function causalBias(time: number): Tensor3D {
   return tf.tensor3d(bias, [1, time, time]);
 }
 
+/** [batch · heads, time, time] with −1e9 between tokens of different segments. segments int32 [batch, time]. */
+function segmentBias(segments: Tensor2D, heads: number): Tensor3D {
+  const [batch, time] = segments.shape;
+  const differ = tf.notEqual(tf.reshape(segments, [batch, 1, time, 1]), tf.reshape(segments, [batch, 1, 1, time]));
+  const bias = tf.mul(tf.cast(differ, 'float32'), -1e9);
+  return tf.reshape(tf.tile(bias, [1, heads, 1, 1]), [batch * heads, time, time]);
+}
+
 /** Repeats each key/value head for the query heads that share it: [b·kv, t, s] → [b·heads, t, s]. */
 function shareHeads(x: Tensor3D, groups: number): Tensor3D {
   if (groups === 1) return x;
@@ -122,7 +130,7 @@ export interface Decoder extends Model {
 
 /**
  * Builds the model. Batches hold `tokens` and `targets` int32 [batch, time] and `weights` float32 [batch, time]
- * (0 where the target carries no loss).
+ * (0 where the target carries no loss). With `segments` int32 [batch, time] tokens see those of their own segment alone.
  */
 export function makeDecoder(name: string, c: DecoderConfig, weights: Weights, source: string): Decoder {
   const params = makeParams(weights, decoderShapes(c), source);
@@ -165,7 +173,10 @@ export function makeDecoder(name: string, c: DecoderConfig, weights: Weights, so
     return tf.matMul(norm(x, 'model.norm'), head, false, true);
   }
 
-  const logits: Model['logits'] = (net, batch) => body(net, batch.tokens as Tensor2D, null, null);
+  const logits: Model['logits'] = (net, batch) => {
+    const { tokens, segments } = batch;
+    return body(net, tokens as Tensor2D, null, segments ? segmentBias(segments as Tensor2D, c.heads) : null);
+  };
   const flat = (x: Tensor) => tf.reshape(x, [-1]) as Tensor1D;
 
   return {
