@@ -10,18 +10,20 @@ export function labelled(outcomes: readonly Outcome[]): RunRecord[] {
   }));
 }
 
-/** Unit of a primary metric: what stands in brackets at the end of its title, else the whole title. */
-const unitOf = ({ primary }: RunRecord) => /\(([^()]*)\)$/.exec(primary.title)?.[1] ?? primary.title;
+/** Unit of a metric: what stands in brackets at the end of its title, else the whole title. */
+export const unitOf = (title: string): string => /\(([^()]*)\)$/.exec(title)?.[1] ?? title;
 
 /** Whether a mean over the cases has a meaning: one unit and one direction. */
 export function averages(outcomes: readonly Outcome[]): boolean {
-  const kinds = new Set(outcomes.map(({ record }) => `${unitOf(record)} ${record.primary.higherIsBetter}`));
+  const kinds = new Set(
+    outcomes.map(({ record: { primary } }) => `${unitOf(primary.title)} ${primary.higherIsBetter}`),
+  );
   return kinds.size === 1;
 }
 
 /**
  * One record a variant and seed with the primary metric averaged over the cases, for tables of the whole comparison.
- * Seeds that lack a case, or diverged on one, are left out. Only for outcomes that `averages` allows.
+ * Its id lists the ids of the records behind it. Seeds that lack a case, or diverged on one, are left out. Only for outcomes that `averages` allows.
  */
 export function averaged(outcomes: readonly Outcome[]): RunRecord[] {
   const cases = new Set(outcomes.map((outcome) => outcome.case)).size;
@@ -32,14 +34,14 @@ export function averaged(outcomes: readonly Outcome[]): RunRecord[] {
   }
   return [...groups]
     .filter(([, group]) => group.length === cases && group.every(({ record }) => record.status === 'completed'))
-    .map(([key, group]) => {
+    .map(([, group]) => {
       const [{ variant, record }] = group;
       const mean = (value: (one: RunRecord) => number) =>
         group.reduce((sum, one) => sum + value(one.record), 0) / group.length;
       const common = Object.keys(record.metrics).filter((metric) => group.every((one) => metric in one.record.metrics));
       return {
         ...record,
-        id: `${key}, mean of ${group.length} cases`,
+        id: group.map((one) => one.record.id).join(' '),
         spec: { ...record.spec, task: 'mean over cases', method: variant },
         metrics: {
           ...Object.fromEntries(common.map((metric) => [metric, mean((one) => one.metrics[metric])])),

@@ -26,6 +26,8 @@ export interface Variant {
   readonly set?: Settings;
   /** Learning rates tried for this variant; default: the plan's. Empty = no tuning: `set.lr`, else the task's own. */
   readonly grid?: readonly number[];
+  /** Key of its row in the published table; default: the label, else the method where no other variant has it. */
+  readonly published?: string;
 }
 
 /** A task with settings, e.g. the speaker held out. */
@@ -42,7 +44,7 @@ export interface Case {
 
 /** Which tables and figures a plan wants, by the names that the views of the reports are registered under. */
 export interface View {
-  /** Default: the methods table, with a table per case and the mean where there are several. */
+  /** Default: methods (a table per case and the mean where there are several) and learning-rates. */
   readonly tables?: readonly string[];
   /** Default: metric, loss, and ranks where GoRA runs. */
   readonly figures?: readonly string[];
@@ -66,9 +68,11 @@ export interface Plan {
   readonly set?: Settings;
   /** Variant that the others are tested against; default `lora`. */
   readonly baseline?: string;
-  /** Key of the published table whose figures are printed beside. */
+  /** Key of the published table (reports/published.ts) whose figures are printed beside. */
   readonly published?: string;
   readonly view?: View;
+  /** Printed under its tables: what was learnt, what was tried, a claim that does not hold here. */
+  readonly notes?: readonly string[];
 }
 
 /** The learning rates tried for a variant; empty where none is tuned. */

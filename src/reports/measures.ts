@@ -2,7 +2,17 @@
 import { UserError } from '../errors';
 import { digitsFor } from './charts/bars';
 import { type Group, metricValues } from './group';
-import { averageRanks, holm, mean, type PairedT, pairedT, type Summary, summarise } from './stats';
+import {
+  averageRanks,
+  holm,
+  mean,
+  type PairedT,
+  pairedT,
+  type Summary,
+  summarise,
+  type Wilcoxon,
+  wilcoxon,
+} from './stats';
 
 export interface MetricColumn {
   /** Key of `record.metrics`, or `primary` for each task's own. */
@@ -32,6 +42,8 @@ export interface Measured {
   readonly ids: readonly string[];
   /** Against the baseline over the seeds that both ran; null for the baseline itself or without common seeds. */
   readonly paired: PairedT | null;
+  /** Wilcoxon's test of the same pairs. */
+  readonly signed: Wilcoxon | null;
   readonly pairedIds: readonly string[];
 }
 
@@ -56,16 +68,12 @@ export function measure(
     if (list.length === 0) continue;
     const pairs = method === baseline ? [] : list.filter((entry) => base.has(entry.record.spec.seed));
     const others = pairs.map((entry) => base.get(entry.record.spec.seed)!);
+    const [mineOf, theirs] = [pairs, others].map((side) => side.map((entry) => entry.value * scale));
     cells.set(method, {
       summary: summarise(list.map((entry) => entry.value * scale)),
       ids: list.map((entry) => entry.record.id),
-      paired:
-        pairs.length > 0
-          ? pairedT(
-              pairs.map((entry) => entry.value * scale),
-              others.map((entry) => entry.value * scale),
-            )
-          : null,
+      paired: pairs.length > 0 ? pairedT(mineOf, theirs) : null,
+      signed: pairs.length > 0 ? wilcoxon(mineOf, theirs) : null,
       pairedIds: [...pairs, ...others].map((entry) => entry.record.id),
     });
   }
@@ -84,11 +92,36 @@ export function measure(
   };
 }
 
-/** Holm over all comparisons that have a p; the corrected p by measure and method. */
-export function correct(measures: readonly Measure[]): { p: Map<Measured, number>; comparisons: number } {
-  const tested = measures.flatMap((m) => [...m.cells.values()].filter((cell) => cell.paired?.p != null));
-  const corrected = holm(tested.map((cell) => cell.paired!.p!));
-  return { p: new Map(tested.map((cell, i) => [cell, corrected[i]])), comparisons: tested.length };
+/** Corrected p values of the comparisons of a table. */
+export interface Corrected {
+  /** Of the t tests, by method and measure; nothing where a test has no meaning. */
+  readonly p: ReadonlyMap<Measured, number>;
+  /** Of Wilcoxon's tests. */
+  readonly signed: ReadonlyMap<Measured, number>;
+  /** t tests corrected for. */
+  readonly comparisons: number;
+}
+
+/** Holm over all comparisons that have a p, for each kind of test by itself. */
+export function correct(measures: readonly Measure[]): Corrected {
+  const all = measures.flatMap((m) => [...m.cells.values()]);
+  const corrected = (raw: (cell: Measured) => number | null | undefined) => {
+    const tested = all.flatMap((cell) => {
+      const p = raw(cell);
+      return p == null ? [] : [{ cell, p }];
+    });
+    const values = holm(tested.map(({ p }) => p));
+    return new Map(tested.map(({ cell }, i) => [cell, values[i]]));
+  };
+  const p = corrected((cell) => cell.paired?.p);
+  return { p, signed: corrected((cell) => cell.signed?.p), comparisons: p.size };
+}
+
+/** Whether a method is better than the baseline after correction. */
+export function isBetter(m: Measure, cell: Measured | undefined, { p }: Corrected, alpha = 0.05): boolean {
+  const corrected = cell && p.get(cell);
+  const gain = (cell?.paired?.mean ?? 0) * (m.higherIsBetter ? 1 : -1);
+  return corrected !== undefined && corrected < alpha && gain > 0;
 }
 
 /** A method's mean over tasks and average rank (1 is best), for methods that have every task. */

@@ -87,16 +87,14 @@ export function methodStyle(method: string): MethodStyle {
   );
 }
 
-const natural = new Intl.Collator('en', { numeric: true });
-
-/** Methods in the house order; unknown names follow, sorted, `N = 4` before `N = 16`. */
+/** Methods in the house order; unknown names follow in the order given, which is that of a comparison's variants. */
 export function sortMethods(methods: Iterable<string>): string[] {
   const place = (method: string) => {
     const name = method.toLowerCase();
     const index = styledMethods.indexOf(aliases.get(name) ?? name);
     return index < 0 ? styledMethods.length : index;
   };
-  return [...new Set(methods)].sort((a, b) => place(a) - place(b) || natural.compare(a, b));
+  return [...new Set(methods)].sort((a, b) => place(a) - place(b));
 }
 
 /** `#RRGGBB` with an opacity, for bands. */

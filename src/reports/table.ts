@@ -3,10 +3,20 @@
  * 95 % interval, and p values corrected (Holm) over every comparison in the table. Bold marks only what survives.
  */
 import { UserError } from '../errors';
+import { unitOf } from '../experiments/outcomes';
 import type { RunRecord } from '../experiments/record';
 import { digitsFor } from './charts/bars';
 import { completed, groupRecords, methodsOf, tasksOf, titleOf } from './group';
-import { correct, type Measure, type Measured, type MetricColumn, measure, overall } from './measures';
+import {
+  type Corrected,
+  correct,
+  isBetter,
+  type Measure,
+  type Measured,
+  type MetricColumn,
+  measure,
+  overall,
+} from './measures';
 import { type Summary, summarise } from './stats';
 
 /** A cell: what people read, the full-precision numbers behind it, and the runs they come from. */
@@ -46,6 +56,10 @@ export interface MethodTableOptions {
   differences?: boolean;
   /** Below this corrected p a difference counts; 0.05 by default. */
   alpha?: number;
+  /** Show the time of a step; default true. */
+  times?: boolean;
+  /** Notes after the table's own. */
+  notes?: readonly string[];
 }
 
 export const missing = '–';
@@ -60,20 +74,34 @@ export function meanSdText({ mean: centre, sd }: Summary, digits: number): strin
   return sd === null ? centre.toFixed(digits) : `${centre.toFixed(digits)} ± ${sd.toFixed(digits)}`;
 }
 
-function valueCell(m: Measure, cell: Measured | undefined, better: boolean): Cell {
+export function valueCell(m: Measure, cell: Measured | undefined, better: boolean): Cell {
   if (!cell) return none;
   const { mean: centre, sd, n } = cell.summary;
   return { text: meanSdText(cell.summary, m.digits), numbers: [centre, sd, n], bold: better, records: cell.ids };
 }
 
-function differenceCells(m: Measure, cell: Measured | undefined, p: number | undefined, better: boolean): Cell[] {
-  if (!cell?.paired) return [none, none];
+/** Titles and parts of the cells of `differenceCells`. */
+export const differenceColumns = (baseline: string, prefix = ''): Column[] =>
+  [
+    { title: `Δ ${titleOf(baseline)} [95 % CI]`, parts: ['mean', 'low', 'high', 'n'] },
+    { title: 'p (Holm)', parts: ['raw', 'corrected'] },
+    { title: 'Wilcoxon p (Holm)', parts: ['raw', 'corrected'] },
+  ].map(({ title, parts }) => ({ title: prefix + title, align: 'right', parts }));
+
+/** The paired difference with its interval, and the corrected p of both tests. */
+export function differenceCells(m: Measure, cell: Measured | undefined, tests: Corrected, better: boolean): Cell[] {
+  if (!cell?.paired) return [none, none, none];
   const { mean: centre, low, high, n } = cell.paired;
   const interval = low === null || high === null ? '' : ` [${signed(low, m.digits)}, ${signed(high, m.digits)}]`;
   const records = cell.pairedIds;
+  const pCell = (raw: number | null | undefined, corrected: number | undefined, bold: boolean): Cell =>
+    raw == null || corrected === undefined
+      ? { ...none, records }
+      : { text: pText(corrected), numbers: [raw, corrected], bold, records };
   return [
     { text: signed(centre, m.digits) + interval, numbers: [centre, low, high, n], bold: better, records },
-    p === undefined ? { ...none, records } : { text: pText(p), numbers: [cell.paired.p, p], bold: better, records },
+    pCell(cell.paired.p, tests.p.get(cell), better),
+    pCell(cell.signed?.p, tests.signed.get(cell), false),
   ];
 }
 
@@ -109,7 +137,13 @@ function costCells(records: readonly RunRecord[]): Cell[] {
   ];
 }
 
-function notesOf(all: readonly RunRecord[], done: readonly RunRecord[], comparisons: number, o: MethodTableOptions) {
+/** What the figures are, how they were tested and what was left out. */
+export function notesOf(
+  all: readonly RunRecord[],
+  done: readonly RunRecord[],
+  comparisons: number,
+  o: Pick<MethodTableOptions, 'baseline' | 'alpha' | 'notes'>,
+): string[] {
   const seeds = [...new Set(done.map((record) => record.spec.seed))].sort((a, b) => a - b);
   const lost = all.filter((record) => record.status !== 'completed').map((record) => `${record.id} ${record.status}`);
   const base = titleOf(o.baseline ?? 'lora');
@@ -119,6 +153,7 @@ function notesOf(all: readonly RunRecord[], done: readonly RunRecord[], comparis
       ? `Bold: better than ${base} with p < ${o.alpha ?? 0.05} (two-sided t test paired by seed, Holm-corrected over the ${comparisons} comparisons of this table).`
       : `No test against ${base}: it takes at least two common seeds whose differences vary.`,
     ...(lost.length > 0 ? [`Left out: ${lost.join(', ')}.`] : []),
+    ...(o.notes ?? []),
   ];
 }
 
@@ -138,10 +173,12 @@ export function methodTable(records: readonly RunRecord[], options: MethodTableO
     if (found.length === 0) throw new UserError(`no completed record has the metric ${column.metric}`);
     return found;
   });
-  const { p, comparisons } = correct(measures);
+  const tests = correct(measures);
   const differences = options.differences ?? tasks.length === 1;
   const several = tasks.length > 1 && wanted.length === 1;
   const oneTitle = new Set(measures.map((m) => m.title)).size === 1;
+  // a mean of percentages is one, a mean of accuracy and nats is nothing
+  const oneUnit = new Set(measures.map((m) => `${unitOf(m.title)} ${m.higherIsBetter}`)).size === 1;
   const totals = overall(measures, methods);
   const totalsOf = (method: string): Cell[] => {
     const total = totals.get(method);
@@ -151,7 +188,7 @@ export function methodTable(records: readonly RunRecord[], options: MethodTableO
       numbers: [total.mean],
       records: total.records,
     };
-    return (oneTitle ? [average, rank] : [rank]).map((cell) => cell ?? none);
+    return (oneUnit ? [average, rank] : [rank]).map((cell) => cell ?? none);
   };
 
   const columns: Column[] = [{ title: 'Method', align: 'left' }];
@@ -161,28 +198,25 @@ export function methodTable(records: readonly RunRecord[], options: MethodTableO
     right(`${name} ${m.higherIsBetter ? '↑' : '↓'}`, ['mean', 'sd', 'n']);
     if (!differences) continue;
     const which = measures.length > 1 ? `${name}: ` : '';
-    right(`${which}Δ ${titleOf(baseline)} [95 % CI]`, ['mean', 'low', 'high', 'n']);
-    right(`${which}p (Holm)`, ['raw', 'corrected']);
+    columns.push(...differenceColumns(baseline, which));
   }
-  if (several && oneTitle) right('Average', ['value']);
+  if (several && oneUnit) right('Average', ['value']);
   if (several) right('Average rank', ['value']);
   right('Seeds', ['min', 'max']);
   right('Trainable', ['min', 'max']);
-  right('Step (ms)', ['mean', 'sd', 'n']);
+  if (options.times ?? true) right('Step (ms)', ['mean', 'sd', 'n']);
 
   const rows = methods.map((method): Cell[] => {
     const mine = groups.filter((group) => group.method === method).flatMap((group) => group.records);
     const cells: Cell[] = [{ text: titleOf(method) }];
     for (const m of measures) {
       const cell = m.cells.get(method);
-      const corrected = cell && p.get(cell);
-      const gain = (cell?.paired?.mean ?? 0) * (m.higherIsBetter ? 1 : -1);
-      const better = corrected !== undefined && corrected < (options.alpha ?? 0.05) && gain > 0;
+      const better = isBetter(m, cell, tests, options.alpha);
       cells.push(valueCell(m, cell, better));
-      if (differences) cells.push(...differenceCells(m, cell, corrected, better));
+      if (differences) cells.push(...differenceCells(m, cell, tests, better));
     }
     if (several) cells.push(...totalsOf(method));
-    return [...cells, seedsColumn(mine, tasks.length), ...costCells(mine)];
+    return [...cells, seedsColumn(mine, tasks.length), ...costCells(mine).slice(0, options.times === false ? 1 : 2)];
   });
   return {
     name: options.name ?? `methods-${tasks.join('-')}`,
@@ -190,6 +224,6 @@ export function methodTable(records: readonly RunRecord[], options: MethodTableO
       options.title ?? `${several && oneTitle ? `${measures[0].title} of methods` : 'Methods'} on ${tasks.join(', ')}`,
     columns,
     rows,
-    notes: notesOf(records, done, comparisons, options),
+    notes: notesOf(records, done, tests.comparisons, options),
   };
 }

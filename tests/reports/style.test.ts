@@ -75,8 +75,8 @@ test('methods come in the house order, unknown ones last, each once', () => {
     'full',
     'lora',
     'gora',
-    'alpha',
     'zeta',
+    'alpha',
   ]);
 });
 

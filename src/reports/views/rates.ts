@@ -1,0 +1,35 @@
+/** The learning rates that validation chose. */
+import type { Plan } from '../../experiments/plan';
+import type { PlanResult } from '../../experiments/plan-runs';
+import { titleOf } from '../group';
+import { missing, type Table } from '../table';
+import type { TableView } from './view';
+
+/** The learning rate of every variant and case; nothing where none was tuned. */
+function make(_plan: Plan, { outcomes, learningRates }: PlanResult): Table[] {
+  if (learningRates.size === 0) return [];
+  const variants = [...new Set(outcomes.map((outcome) => outcome.variant))];
+  const cases = [...new Set(outcomes.map((outcome) => outcome.case))];
+  const table: Table = {
+    name: 'learning-rates',
+    title: 'Learning rates chosen on validation data',
+    columns: [
+      { title: 'Method', align: 'left' },
+      ...cases.map((title) => ({ title, align: 'right' as const, parts: ['lr'] })),
+    ],
+    rows: variants.map((variant) => [
+      { text: titleOf(variant) },
+      ...cases.map((where) => {
+        const lr = learningRates.get(`${where}/${variant}`);
+        return lr === undefined ? { text: missing } : { text: String(lr), numbers: [lr] };
+      }),
+    ]),
+    notes: ['One tuning run for every rate, with a seed that the results do not use.'],
+  };
+  return [table];
+}
+
+export const ratesView: TableView = {
+  make,
+  files: { 'learning-rates': 'the learning rates that validation data chose' },
+};
