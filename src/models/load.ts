@@ -5,7 +5,7 @@ import { UserError } from '../errors';
 import { readLlama2c } from '../formats/llama2c';
 import { readSafetensors, type SafetensorsFile, toFloat32 } from '../formats/safetensors';
 import { projectRoot } from '../tensor/native';
-import { type Decoder, makeDecoder } from './decoder';
+import { type Decoder, type DecoderConfig, makeDecoder } from './decoder';
 import { type EncoderConfig, KWT1, makeEncoder } from './encoder';
 import type { Model } from './model';
 import type { HostTensor } from './params';
@@ -26,6 +26,36 @@ export const modelCards: readonly ModelCard[] = [
     name: 'glyphs-vit',
     title: 'Vision transformer, 60 drawn letters; made by scripts/pretrain-glyphs.ts',
     file: 'glyphs-vit/glyphs-vit.safetensors',
+    licence: 'MIT',
+    bundled: true,
+  },
+  {
+    name: 'grammar-t5',
+    title: 'Encoder–decoder T5 of a generated language, 0.3 million weights; made by scripts/pretrain-t5.ts',
+    file: 'grammar-t5/model.safetensors',
+    licence: 'MIT',
+    bundled: true,
+  },
+  {
+    name: 'pictures-vit',
+    title:
+      'Vision transformer, 50 kinds of plain shapes, gratings, blobs and letters; made by scripts/pretrain-pictures.ts',
+    file: 'pictures-vit/pictures-vit.safetensors',
+    licence: 'MIT',
+    bundled: true,
+  },
+  {
+    name: 'fashion-vit',
+    title: 'Vision transformer, Fashion-MNIST; made by scripts/pretrain-fashion.ts',
+    file: 'fashion-vit/fashion-vit.safetensors',
+    licence: 'MIT',
+    bundled: true,
+  },
+  {
+    name: 'grammar-decoder',
+    title:
+      'Llama-style decoder of a generated language and sums, 0.2 million weights; made by scripts/pretrain-decoder.ts',
+    file: 'grammar-decoder/model.safetensors',
     licence: 'MIT',
     bundled: true,
   },
@@ -75,16 +105,25 @@ export function loadEncoder(name: string, config: EncoderConfig, path: string): 
   return makeEncoder(name, config, hostWeights(readSafetensors(path)), path);
 }
 
+/** A pretrained encoder with a new head of zeros for `classes` other classes. */
+export function loadForClasses(name: string, config: EncoderConfig, path: string, classes: number): Model {
+  const weights = hostWeights(readSafetensors(path));
+  weights.set('head.weight', { shape: [classes, config.dim], data: new Float32Array(classes * config.dim) });
+  weights.set('head.bias', { shape: [classes], data: new Float32Array(classes) });
+  return makeEncoder(name, { ...config, classes }, weights, path, ['head.weight', 'head.bias']);
+}
+
 /**
  * KWT-1 with its own 12-way head, or with a new head of zeros for other classes.
  * @param classes number of classes of the new head; omit to keep the pretrained one.
  */
 export function loadKwt1(path: string, classes?: number): Model {
-  const weights = hostWeights(readSafetensors(path));
-  if (classes === undefined) return makeEncoder('kwt1', KWT1, weights, path);
-  weights.set('head.weight', { shape: [classes, KWT1.dim], data: new Float32Array(classes * KWT1.dim) });
-  weights.set('head.bias', { shape: [classes], data: new Float32Array(classes) });
-  return makeEncoder('kwt1', { ...KWT1, classes }, weights, path, ['head.weight', 'head.bias']);
+  return classes === undefined ? loadEncoder('kwt1', KWT1, path) : loadForClasses('kwt1', KWT1, path, classes);
+}
+
+/** A decoder from a safetensors file. */
+export function loadDecoder(name: string, config: DecoderConfig, path: string): Decoder {
+  return makeDecoder(name, config, hostWeights(readSafetensors(path)), path);
 }
 
 /** A decoder from a llama2.c checkpoint. */

@@ -2,8 +2,15 @@
 import { UserError } from '../../errors';
 import type { Task } from '../task';
 import { fsdd } from './fsdd';
+import { generationTasks } from './generation';
 import { glyphs } from './glyphs';
+import { gsm8k } from './gsm8k';
+import { mnist } from './mnist';
+import { pictureTasks } from './pictures';
 import { shakespeare } from './shakespeare';
+import { svamp } from './svamp';
+import { textTasks } from './texts';
+import { understandingTasks } from './understanding';
 
 const registry = new Map<string, Task>();
 
@@ -13,7 +20,19 @@ export function registerTask(task: Task<never>): void {
   registry.set(task.name, task as unknown as Task);
 }
 
-for (const task of [shakespeare, fsdd, glyphs]) registerTask(task as unknown as Task<never>);
+for (const task of [
+  shakespeare,
+  fsdd,
+  glyphs,
+  ...pictureTasks,
+  mnist,
+  ...understandingTasks,
+  ...textTasks,
+  ...generationTasks,
+  svamp,
+  gsm8k,
+])
+  registerTask(task as unknown as Task<never>);
 
 /** @throws UserError that lists the known names. */
 export function findTask(name: string): Task {

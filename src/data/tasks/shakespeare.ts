@@ -20,7 +20,8 @@ const options = z.strictObject({
 
 const FILE = join('tinyshakespeare', 'input.txt');
 
-function tokenizerOf(model: string, dataDir: string): Tokenizer {
+/** The tokenizer that belongs to one of the two pretrained decoders. */
+export function tokenizerOf(model: string, dataDir: string): Tokenizer {
   return model === 'babyllama'
     ? loadCharTokenizer105(join(dataDir, 'babyllama-tok105', 'tok105.vocab'))
     : loadLlama2cTokenizer(join(dataDir, 'stories260K', 'tok512.bin'));

@@ -1,0 +1,92 @@
+/** Prompts and answers for decoders: batches whose loss is on the answers alone, and marks for what is generated. */
+import * as tf from '@tensorflow/tfjs';
+import { UserError } from '../errors';
+import type { Decoder } from '../models/decoder';
+import { generateBatch } from '../models/generate';
+import type { Net } from '../models/model';
+import { type Dataset, inOrder } from './dataset';
+import type { Tokenizer } from './tokenizers';
+
+/** One prompt as token ids with its begin mark, a good answer with its end mark, and what a response must meet. */
+export interface AnsweredPrompt {
+  readonly prompt: readonly number[];
+  readonly answer: readonly number[];
+  passes(response: string): boolean;
+}
+
+export interface AnswerSet extends Dataset {
+  readonly items: readonly AnsweredPrompt[];
+  /** Tokens of a batch's row. */
+  readonly context: number;
+}
+
+/**
+ * Batches hold `tokens` and `targets` int32 [batch, context] and `weights` float32 [batch, context], 1 where the target
+ * is a token of the answer.
+ * @throws UserError when a prompt with its answer is longer than the context.
+ */
+export function answerSet(items: readonly AnsweredPrompt[], context: number, pad = 0): AnswerSet {
+  for (const { prompt, answer } of items) {
+    const length = prompt.length + answer.length - 1;
+    if (length > context) throw new UserError(`a prompt and answer of ${length} tokens are longer than ${context}`);
+  }
+  return {
+    items,
+    context,
+    size: items.length,
+    batch: (indices) => {
+      const size = indices.length * context;
+      const [tokens, targets] = [new Int32Array(size).fill(pad), new Int32Array(size).fill(pad)];
+      const weights = new Float32Array(size);
+      indices.forEach((index, row) => {
+        const { prompt, answer } = items[index];
+        const all = [...prompt, ...answer];
+        const at = row * context;
+        tokens.set(all.slice(0, -1), at);
+        targets.set(all.slice(1), at);
+        weights.fill(1, at + prompt.length - 1, at + all.length - 1);
+      });
+      const shape: [number, number] = [indices.length, context];
+      return {
+        tokens: tf.tensor2d(tokens, shape, 'int32'),
+        targets: tf.tensor2d(targets, shape, 'int32'),
+        weights: tf.tensor2d(weights, shape),
+      };
+    },
+  };
+}
+
+/** What the model says to every prompt of a set, as text. */
+export async function respond(model: Decoder, net: Net, data: AnswerSet, tokenizer: Tokenizer): Promise<string[]> {
+  const prompts = data.items.map((item) => item.prompt);
+  const rows = await generateBatch(model, net, prompts, data.context + 1, tokenizer.eos);
+  return rows.map((row, i) => tokenizer.decode(row.slice(prompts[i].length)).trim());
+}
+
+/**
+ * Per cent of greedy responses that pass, and mean loss in nats a token of the good answers.
+ * @throws UserError when the set is empty.
+ */
+export async function evaluateAnswers(
+  model: Decoder,
+  net: Net,
+  data: AnswerSet,
+  tokenizer: Tokenizer,
+  batch = 64,
+): Promise<{ passed: number; loss: number }> {
+  if (data.size === 0) throw new UserError('cannot evaluate on an empty set');
+  let [nats, tokens] = [0, 0];
+  for (const part of inOrder(data, batch)) {
+    const sums = tf.tidy(() => {
+      const count = tf.sum(part.weights);
+      return tf.stack([tf.mul(model.loss(net, part), count), count]);
+    });
+    const [loss, count] = await sums.data();
+    nats += loss;
+    tokens += count;
+    tf.dispose([sums, ...Object.values(part)]);
+  }
+  const responses = await respond(model, net, data, tokenizer);
+  const passed = responses.filter((response, i) => data.items[i].passes(response)).length;
+  return { passed: (100 * passed) / data.size, loss: nats / tokens };
+}

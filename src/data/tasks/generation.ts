@@ -1,0 +1,102 @@
+/**
+ * Three generated generation tasks for `grammar-decoder`: word problems with worked steps (the shape of GSM8K),
+ * programs that are run against tests (HumanEval), and instructions whose answers a program can mark (MT-Bench).
+ *
+ * Training minimises the loss of the answer's tokens; the score is the share of greedy responses that pass. Training
+ * exercises depend on the run's seed. Validation and test exercises are the same for every run and come from templates
+ * that training never has: other words, other questions, other combinations.
+ */
+import { z } from 'zod';
+import { loadDecoder, modelFile } from '../../models/load';
+import { Random } from '../../tensor/random';
+import { type AnsweredPrompt, type AnswerSet, answerSet, evaluateAnswers } from '../generation';
+import { type Exercise, type ExerciseKind, type Split, writeExercises } from '../reasoning/exercise';
+import { instructions } from '../reasoning/instructions';
+import { GRAMMAR_DECODER } from '../reasoning/model';
+import { programs } from '../reasoning/programs';
+import { reasoningTokenizer } from '../reasoning/vocabulary';
+import { wordProblems } from '../reasoning/word-problems';
+import type { Task } from '../task';
+
+const VALIDATION = 150;
+const TEST = 200;
+/** Validation and test exercises belong to the task, not to a run. */
+const HELD_OUT_SEED = 2024;
+
+const encoded = ({ prompt, answer, passes }: Exercise): AnsweredPrompt => ({
+  prompt: reasoningTokenizer.encode(prompt, { bos: true }),
+  answer: reasoningTokenizer.encode(answer, { eos: true }),
+  passes,
+});
+
+interface Setting {
+  readonly kind: ExerciseKind;
+  readonly title: string;
+  readonly metric: 'accuracy' | 'passAt1';
+  readonly score: string;
+  readonly exercises: number;
+  readonly training: Readonly<Record<string, number>>;
+  readonly learningRates: Readonly<Record<string, number>>;
+}
+
+function generationTask(setting: Setting): Task<{ exercises: number }> {
+  const { kind, title, metric, score } = setting;
+  const options = z.strictObject({
+    exercises: z.int().positive().default(setting.exercises).describe('training exercises'),
+  });
+  const set = (random: Random, split: Split, count: number) =>
+    answerSet(writeExercises(kind, split, random, count).map(encoded), kind.context, reasoningTokenizer.pad);
+  return {
+    name: kind.name,
+    title,
+    models: ['grammar-decoder'],
+    options,
+    primary: { metric, title: score, higherIsBetter: true },
+    training: setting.training,
+    learningRates: setting.learningRates,
+    load: async (o, { random, model: name }) => {
+      const model = loadDecoder(name, GRAMMAR_DECODER, modelFile(name, ''));
+      return {
+        model,
+        train: set(random.fork('train'), 'train', o.exercises),
+        validation: set(new Random(HELD_OUT_SEED, `${kind.name}/validation`), 'validation', VALIDATION),
+        test: set(new Random(HELD_OUT_SEED, `${kind.name}/test`), 'test', TEST),
+        evaluate: async (net, data) => {
+          const { passed, loss } = await evaluateAnswers(model, net, data as AnswerSet, reasoningTokenizer);
+          return { [metric]: passed, loss };
+        },
+        notes: { trainExercises: o.exercises, validationExercises: VALIDATION, testExercises: TEST },
+      };
+    },
+  };
+}
+
+export const generationTasks = [
+  generationTask({
+    kind: wordProblems,
+    title: 'Generated language → worked word problems',
+    metric: 'accuracy',
+    score: 'Exact match, unseen templates (%)',
+    exercises: 3000,
+    training: { steps: 150, batch: 16 },
+    learningRates: {},
+  }),
+  generationTask({
+    kind: programs,
+    title: 'Generated language → programs, run',
+    metric: 'passAt1',
+    score: 'Pass@1, unseen templates (%)',
+    exercises: 3000,
+    training: { steps: 150, batch: 16 },
+    learningRates: {},
+  }),
+  generationTask({
+    kind: instructions,
+    title: 'Generated language → instructions, checked',
+    metric: 'accuracy',
+    score: 'Responses that pass, unseen templates (%)',
+    exercises: 3000,
+    training: { steps: 150, batch: 16 },
+    learningRates: {},
+  }),
+];

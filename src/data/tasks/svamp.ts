@@ -1,0 +1,102 @@
+/**
+ * Word problems in English to equations: a story decoder learns from MAWPS and ASDiv-A and is tested on SVAMP
+ * (Patel et al. 2021, MIT), whose problems are variations that simple patterns get wrong.
+ *
+ * A problem's numbers are the capital letters A, B, C … in a text without other capitals; the answer is the equation in
+ * prefix form, `-AB`. A response passes when it is the reference equation, symbol for symbol.
+ */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../../errors';
+import { readText } from '../../formats/read';
+import { csvRecords, parseCsv } from '../../formats/text';
+import { loadLlama2c, modelFile } from '../../models/load';
+import { type AnsweredPrompt, type AnswerSet, answerSet, evaluateAnswers } from '../generation';
+import type { Task } from '../task';
+import type { Tokenizer } from '../tokenizers';
+import { tokenizerOf } from './shakespeare';
+
+/** SVAMP's problems of the validation set, from its beginning; variations of one problem stand together. */
+const VALIDATION = 250;
+const FOLDER = join('svamp', 'mawps-asdiv-a_svamp');
+
+const options = z.strictObject({
+  context: z.int().min(48).max(512).default(128).describe('tokens; longer problems keep their end'),
+  problems: z.int().positive().default(3138).describe('training problems'),
+  tests: z.int().positive().default(500).describe('test problems, after the validation problems'),
+});
+
+interface Problem {
+  readonly text: string;
+  readonly equation: string;
+}
+
+const LETTERS = 'ABCDEFG';
+
+/** `number0` → `A`. @throws UserError on a number beyond the letters. */
+function withLetters(text: string, source: string): string {
+  return text.replace(/number(\d+)/g, (found, index) => {
+    const letter = LETTERS[Number(index)];
+    if (!letter)
+      throw new UserError(`${source}: ${found} is beyond the ${LETTERS.length} numbers that a problem may have`);
+    return letter;
+  });
+}
+
+/** Problems of one of the data set's tables. */
+export function parseProblems(text: string, source: string): Problem[] {
+  return csvRecords(parseCsv(text, source), source, ['Question', 'Equation']).map(({ Question, Equation }) => ({
+    text: withLetters(Question.toLowerCase().replace(/\s+/g, ' ').trim(), source),
+    equation: withLetters(Equation, source).replaceAll(' ', ''),
+  }));
+}
+
+/** The prompt's last tokens when it is too long: the question stands at the end. */
+export function encodeProblem({ text, equation }: Problem, tokenizer: Tokenizer, context: number): AnsweredPrompt {
+  const answer = tokenizer.encode(equation, { eos: true });
+  const words = tokenizer.encode(`${text} :`);
+  return {
+    prompt: [tokenizer.bos, ...words.slice(-(context - answer.length))],
+    answer,
+    passes: (response) => response === equation,
+  };
+}
+
+export const svamp: Task<z.infer<typeof options>> = {
+  name: 'svamp',
+  title: 'TinyStories decoder → equations of word problems',
+  models: ['stories260K', 'babyllama'],
+  options,
+  primary: { metric: 'exactMatch', title: 'Exact match on SVAMP (%)', higherIsBetter: true },
+  training: { steps: 150, batch: 16 },
+  load: async (o, { dataDir, model: name, random }) => {
+    const path = modelFile(name, dataDir);
+    const tokenizer = tokenizerOf(name, dataDir);
+    const read = (file: string) => {
+      const source = join(dataDir, FOLDER, file);
+      const text = readText(source, 'table of word problems');
+      const items = parseProblems(text, source);
+      if (items.length === 0) throw new UserError(`${source} holds no problem: the data set is empty`);
+      return { text, items: items.map((problem) => encodeProblem(problem, tokenizer, o.context)) };
+    };
+    const [train, dev] = [read('train.csv'), read('dev.csv')];
+    const chosen = random.permutation(train.items.length).slice(0, o.problems);
+    const model = loadLlama2c(name, path);
+    const set = (items: readonly AnsweredPrompt[]) => answerSet(items, o.context);
+    return {
+      model,
+      train: set(chosen.map((i) => train.items[i])),
+      validation: set(dev.items.slice(0, VALIDATION)),
+      test: set(dev.items.slice(VALIDATION, VALIDATION + o.tests)),
+      evaluate: async (net, data) => {
+        const { passed, loss } = await evaluateAnswers(model, net, data as AnswerSet, tokenizer);
+        return { exactMatch: passed, loss };
+      },
+      notes: {
+        dataSha256: createHash('sha256').update(train.text).update(dev.text).digest('hex'),
+        trainProblems: chosen.length,
+      },
+    };
+  },
+};
