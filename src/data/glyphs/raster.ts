@@ -19,22 +19,22 @@ function squaredDistance(x: number, y: number, ax: number, ay: number, bx: numbe
 }
 
 /**
- * Coverage of every pixel by lines of the given thickness in pixels, in [0, 1]: [SIDE · SIDE] row-major.
+ * Coverage of every pixel by lines of the given thickness in pixels, in [0, 1]: [side · side] row-major.
  * A pixel's coverage falls linearly over one pixel at the line's edge.
  */
-export function rasterise(lines: readonly Polyline[], thickness: number): Float64Array {
-  const nearest = new Float64Array(SIDE * SIDE).fill(Number.POSITIVE_INFINITY);
-  const unit = SIDE / 2;
+export function rasterise(lines: readonly Polyline[], thickness: number, side = SIDE): Float64Array {
+  const nearest = new Float64Array(side * side).fill(Number.POSITIVE_INFINITY);
+  const unit = side / 2;
   const reach = thickness / 2 + 1;
   const first = (v: number) => Math.max(0, Math.floor(v - reach));
-  const last = (v: number) => Math.min(SIDE - 1, Math.ceil(v + reach));
+  const last = (v: number) => Math.min(side - 1, Math.ceil(v + reach));
   for (const line of lines) {
     for (let k = 0; k + 3 < line.length; k += 2) {
       const [ax, ay, bx, by] = [0, 1, 2, 3].map((i) => (line[k + i] + 1) * unit - 0.5);
       for (let y = first(Math.min(ay, by)); y <= last(Math.max(ay, by)); y++) {
         for (let x = first(Math.min(ax, bx)); x <= last(Math.max(ax, bx)); x++) {
           const d = squaredDistance(x, y, ax, ay, bx, by);
-          if (d < nearest[y * SIDE + x]) nearest[y * SIDE + x] = d;
+          if (d < nearest[y * side + x]) nearest[y * side + x] = d;
         }
       }
     }
@@ -42,23 +42,29 @@ export function rasterise(lines: readonly Polyline[], thickness: number): Float6
   return nearest.map((d) => Math.min(1, Math.max(0, thickness / 2 + 0.5 - Math.sqrt(d))));
 }
 
-/** Row-major pixels to patches: [tokens, PATCH²], both row-major. */
-export function toPatches(pixels: ArrayLike<number>, into: Float32Array, offset: number): void {
-  const across = SIDE / PATCH;
-  for (let y = 0; y < SIDE; y++) {
-    for (let x = 0; x < SIDE; x++) {
-      const token = Math.floor(y / PATCH) * across + Math.floor(x / PATCH);
-      into[offset + token * PATCH * PATCH + (y % PATCH) * PATCH + (x % PATCH)] = pixels[y * SIDE + x];
+/** Row-major pixels to patches: [tokens, patch²], both row-major. */
+export function toPatches(
+  pixels: ArrayLike<number>,
+  into: Float32Array,
+  offset: number,
+  side = SIDE,
+  patch = PATCH,
+): void {
+  const across = side / patch;
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const token = Math.floor(y / patch) * across + Math.floor(x / patch);
+      into[offset + token * patch * patch + (y % patch) * patch + (x % patch)] = pixels[y * side + x];
     }
   }
 }
 
 /** Undoes `toPatches` for one image. */
-export function fromPatches(patches: ArrayLike<number>, offset = 0): Float32Array {
-  const across = SIDE / PATCH;
-  return Float32Array.from({ length: SIDE * SIDE }, (_, i) => {
-    const [y, x] = [Math.floor(i / SIDE), i % SIDE];
-    const token = Math.floor(y / PATCH) * across + Math.floor(x / PATCH);
-    return patches[offset + token * PATCH * PATCH + (y % PATCH) * PATCH + (x % PATCH)];
+export function fromPatches(patches: ArrayLike<number>, offset = 0, side = SIDE, patch = PATCH): Float32Array {
+  const across = side / patch;
+  return Float32Array.from({ length: side * side }, (_, i) => {
+    const [y, x] = [Math.floor(i / side), i % side];
+    const token = Math.floor(y / patch) * across + Math.floor(x / patch);
+    return patches[offset + token * patch * patch + (y % patch) * patch + (x % patch)];
   });
 }

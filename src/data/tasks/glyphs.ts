@@ -6,10 +6,7 @@
  * seed, validation and test images are the same for every run. The new head is fitted by a linear probe first.
  */
 import { z } from 'zod';
-import { readSafetensors } from '../../formats/safetensors';
-import { type EncoderConfig, makeEncoder } from '../../models/encoder';
-import { hostWeights, modelFile } from '../../models/load';
-import type { Model } from '../../models/model';
+import { loadForClasses, modelFile } from '../../models/load';
 import { Random } from '../../tensor/random';
 import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../classification';
 import { FEATURES, firstGlyphs, NEW_LETTERS, newAlphabet, TOKENS } from '../glyphs';
@@ -28,16 +25,6 @@ const options = z.strictObject({
   probe: z.boolean().default(true).describe('fit the new head by a linear probe first'),
 });
 
-/** The base model with a new head of zeros for the new alphabet. */
-function loadBase(): Model {
-  const path = modelFile('glyphs-vit', '');
-  const config: EncoderConfig = { ...GLYPHS_VIT, classes: NEW_LETTERS };
-  const weights = hostWeights(readSafetensors(path));
-  weights.set('head.weight', { shape: [NEW_LETTERS, config.dim], data: new Float32Array(NEW_LETTERS * config.dim) });
-  weights.set('head.bias', { shape: [NEW_LETTERS], data: new Float32Array(NEW_LETTERS) });
-  return makeEncoder('glyphs-vit', config, weights, path, ['head.weight', 'head.bias']);
-}
-
 export const glyphs: Task<z.infer<typeof options>> = {
   name: 'glyphs',
   title: 'Drawn letters → new letters in a foreign hand',
@@ -54,7 +41,7 @@ export const glyphs: Task<z.infer<typeof options>> = {
       const { features, labels } = firstGlyphs(alphabet, style, stream, shots * NEW_LETTERS);
       return classificationSet(features, [TOKENS, FEATURES], labels);
     };
-    const model = loadBase();
+    const model = loadForClasses('glyphs-vit', GLYPHS_VIT, modelFile('glyphs-vit', ''), NEW_LETTERS);
     const train = draw(random.fork('train'), o.shots);
     const validation = draw(new Random(HELD_OUT_SEED, 'glyphs/validation'), SHOTS_VALIDATION);
     const test = draw(new Random(HELD_OUT_SEED, 'glyphs/test'), SHOTS_TEST);
