@@ -32,8 +32,8 @@ export function review(random: Random, good: boolean): string {
 /** A review with what its writer then did, for pretraining: the consequence tells what the adjectives mean. */
 export function reviewWithEnd(random: Random, good: boolean): string {
   const subject = topic(random, chance(random, 0.5) ? WORKS : ASPECTS);
-  const text = chance(random, 0.5)
-    ? remark(random, subject, good)
+  const text = chance(random, 0.8)
+    ? review(random, good)
     : `${subject} was ${adjective(random, good)} and ${adjective(random, good)}`;
   const end = good ? ['loved', 'enjoyed', 'praised'] : ['hated', 'disliked', 'blamed'];
   return `${text} . ${random.pick(NAMES)} ${random.pick(end)} it`;

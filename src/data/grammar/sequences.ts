@@ -59,7 +59,7 @@ export const sequenceSet = (pairs: readonly SequencePair[], shape: SequenceShape
 });
 
 /**
- * Accuracy in [0, 1]: the label whose first token is likeliest among the labels' is the answer (LoRA-GA's protocol).
+ * Accuracy in per cent: the label whose first token is likeliest among the labels' is the answer (LoRA-GA's protocol).
  * The loss is the cross-entropy of the right label among the labels, in nats.
  */
 export async function evaluateLabels(
@@ -85,5 +85,5 @@ export async function evaluateLabels(
     }
     tf.dispose([scores, ...Object.values(batch)]);
   }
-  return { accuracy: correct / data.size, loss: loss / data.size };
+  return { accuracy: (100 * correct) / data.size, loss: loss / data.size };
 }

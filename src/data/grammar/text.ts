@@ -1,8 +1,11 @@
-/** Running text of the generated world, for pretraining. No task's labels are in it. */
+/**
+ * Running text of the generated world, for pretraining. No example with its label is in it; what a task asks shows only
+ * in the words that join sentences (`so`, `but`, `that is`) and in what people do next, as in natural text.
+ */
 import type { Random } from '../../tensor/random';
 import { judgedSentence } from './agreement';
 import { chance, clauseOf, placeOf, pronoun, sayClause, sayPhrase, transferOf } from './clause';
-import { editClause, PARTS } from './inference';
+import { inference, type Verdict } from './inference';
 import { ADJECTIVES, article, KINDS, NAMES, past, rivalsOf, synonymOf, withS } from './lexicon';
 import { review, reviewWithEnd } from './opinion';
 import { rephrased } from './paraphrase';
@@ -38,26 +41,33 @@ const fact: Writer = (random) => {
   }
 };
 
-/** A sentence, then what it comes down to. */
-const restatement: Writer = (random) => {
-  if (chance(random, 0.5)) {
-    const { first, second } = rephrased(random, true);
-    return `${first} . that is , ${second}`;
+/** How a sentence goes on with what it entails, leaves open or excludes. */
+const LINKS: Readonly<Record<Verdict, string>> = { entailment: 'so', neutral: 'also', contradiction: 'but' };
+
+/** Two sentences and the words that say how they belong together. */
+const continuation: Writer = (random) => {
+  if (chance(random, 0.4)) {
+    const same = chance(random, 0.5);
+    const { first, second } = rephrased(random, same);
+    return `${first} . ${same ? 'that is ,' : 'and'} ${second}`;
   }
+  const wanted = random.pick(Object.keys(LINKS));
   while (true) {
-    const clause = clauseOf(random);
-    const edit = editClause(random, clause, random.pick(PARTS));
-    if (edit?.relation === 'general') return `${sayClause(clause)} . so ${sayClause(edit.clause)}`;
+    const { premise, hypothesis, verdict } = inference(random);
+    if (verdict === wanted) return `${premise} . ${LINKS[verdict]} ${hypothesis}`;
   }
 };
 
+/** A question, and a sentence that answers it or not. */
 const conversation: Writer = (random) => {
-  const { question, sentence } = questionAndSentence(random, true);
-  return `${question} ? ${sentence}`;
+  const answers = chance(random, 0.6);
+  const { question, sentence } = questionAndSentence(random, answers);
+  return `${question} ? ${answers ? 'right' : 'no'} , ${sentence}`;
 };
 
+/** A review, mostly with what somebody then did. */
 const opinion: Writer = (random) =>
-  chance(random, 0.7) ? reviewWithEnd(random, chance(random, 0.5)) : review(random, chance(random, 0.5));
+  chance(random, 0.8) ? reviewWithEnd(random, chance(random, 0.5)) : review(random, chance(random, 0.5));
 
 /** The words of prompts and labels, in sentences that say nothing about any task. */
 const talk: Writer = (random) => {
@@ -86,12 +96,12 @@ export const LABEL_WORDS = [
 ];
 
 const WRITERS: readonly (readonly [Writer, number])[] = [
-  [story, 0.15],
-  [fact, 0.1],
-  [(random) => judgedSentence(random, true), 0.2],
-  [opinion, 0.2],
-  [restatement, 0.15],
-  [conversation, 0.15],
+  [story, 0.08],
+  [fact, 0.08],
+  [(random) => judgedSentence(random, true), 0.22],
+  [opinion, 0.17],
+  [continuation, 0.28],
+  [conversation, 0.12],
   [talk, 0.05],
 ];
 

@@ -1,0 +1,99 @@
+/**
+ * Five generated understanding tasks with the shapes of MNLI, SST-2, CoLA, QNLI and MRPC, for `grammar-t5`.
+ *
+ * The papers' protocol: a prompt goes in, a label word comes out; training minimises the loss of the word and its end
+ * mark, and the answer is the label word with the likeliest first token. There is no new head, so the frozen base is at
+ * chance until a method has taught it the question. Training texts depend on the run's seed; validation and test texts
+ * are the same for every run and never among the training texts.
+ */
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { modelFile } from '../../models/load';
+import { loadT5 } from '../../models/t5-load';
+import { Random } from '../../tensor/random';
+import { evaluateLabels, type SequencePair, type SequenceShape, sequenceSet } from '../grammar/sequences';
+import { type Labelled, type UnderstandingSet, understandingSets, writeExamples } from '../grammar/sets';
+import { grammarTokenizer } from '../grammar/vocabulary';
+import type { Task } from '../task';
+
+const VALIDATION = 300;
+const TEST = 600;
+/** Validation and test texts belong to the task, not to a run. */
+const HELD_OUT_SEED = 2024;
+/** A label word and the end mark. */
+const TARGET_LENGTH = 2;
+
+/** Sizes that keep frozen base, LoRA and full fine-tuning apart; data/grammar-t5/README.md has the figures. */
+interface Size {
+  /** Training texts a label. */
+  readonly shots: number;
+  readonly steps: number;
+}
+
+const SIZES: Readonly<Record<string, Size>> = {
+  nli: { shots: 1000, steps: 200 },
+  sentiment: { shots: 200, steps: 200 },
+  acceptability: { shots: 500, steps: 200 },
+  'question-sentence': { shots: 500, steps: 200 },
+  paraphrase: { shots: 500, steps: 200 },
+};
+
+const optionsWith = ({ shots }: Size) =>
+  z.strictObject({
+    shots: z.int().positive().default(shots).describe('training texts a label'),
+  });
+
+const pairOf =
+  (set: UnderstandingSet) =>
+  ({ text, label }: Labelled): SequencePair => ({
+    input: grammarTokenizer.encode(set.prompt(text), { eos: true }),
+    target: grammarTokenizer.encode(label, { eos: true }),
+  });
+
+/** The held-out texts of a set: the same in every run, none in both. */
+export function heldOut(set: UnderstandingSet): { validation: Labelled[]; test: Labelled[] } {
+  const test = writeExamples(set, new Random(HELD_OUT_SEED, `${set.name}/test`), TEST);
+  const taken = new Set(test.map(({ text }) => text));
+  const validation = writeExamples(set, new Random(HELD_OUT_SEED, `${set.name}/validation`), VALIDATION, taken);
+  return { validation, test };
+}
+
+function understandingTask(set: UnderstandingSet): Task<{ shots: number }> {
+  const size = SIZES[set.name];
+  return {
+    name: set.name,
+    title: `${set.title} (shape of ${set.like})`,
+    models: ['grammar-t5'],
+    options: optionsWith(size),
+    primary: { metric: 'accuracy', title: `Test accuracy, ${set.name} (%)`, higherIsBetter: true },
+    training: { steps: size.steps, batch: 32 },
+    load: async (o, { random, dataDir, model: name }) => {
+      const model = loadT5(dirname(modelFile(name, dataDir)), name);
+      const { validation, test } = heldOut(set);
+      const taken = new Set([...validation, ...test].map(({ text }) => text));
+      const train = writeExamples(set, random.fork('train'), o.shots * set.labels.length, taken);
+      const shape: SequenceShape = {
+        inputLength: set.length,
+        targetLength: TARGET_LENGTH,
+        pad: grammarTokenizer.pad,
+      };
+      const encoded = (examples: readonly Labelled[]) => sequenceSet(examples.map(pairOf(set)), shape);
+      const labels = set.labels.map((label) => grammarTokenizer.encode(label)[0]);
+      return {
+        model,
+        train: encoded(train),
+        validation: encoded(validation),
+        test: encoded(test),
+        evaluate: (net, data) => evaluateLabels(model, net, data, labels),
+        notes: {
+          labels: set.labels,
+          trainTexts: train.length,
+          validationTexts: validation.length,
+          testTexts: test.length,
+        },
+      };
+    },
+  };
+}
+
+export const understandingTasks = understandingSets.map(understandingTask);
