@@ -142,7 +142,14 @@ function gradientStart(
   };
 }
 
-function startOf(model: Model, layer: LinearLayer, gradient: Float32Array, o: Options, random: Random): LoraStart {
+/** Starting values of one layer; the base is not shifted yet. gradient [out, in] row-major. */
+export function loraGaStart(
+  model: Model,
+  layer: LinearLayer,
+  gradient: Float32Array,
+  o: Options,
+  random: Random,
+): LoraStart {
   const { direction } = o;
   const start =
     direction === 'gaussian'
@@ -162,7 +169,7 @@ export const loraGa: Method<Options> = {
   attach: (model, targets, evidence, o, random) => {
     const starts = targets.map((layer) => {
       const gradient = gradientOf(evidence, layer, 'LoRA-GA');
-      return startOf(model, layer, gradient, o, random.fork(layer.name));
+      return loraGaStart(model, layer, gradient, o, random.fork(layer.name));
     });
     return new LoraAdapters(model, starts, {
       method: 'lora-ga',

@@ -6,7 +6,8 @@
 
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
-import { type HostMatrix, matMul, qr, svd } from './linalg';
+import { type HostMatrix, matMul, svd } from './linalg';
+import { thinQr } from './orthonormal';
 import type { Random } from './random';
 
 export interface RandomisedSvdOptions {
@@ -42,23 +43,26 @@ export function randomisedSvd(
     return { ...leading(svd(matrix.dataSync() as Float32Array, rows, cols), rank), errorBound: 0 };
   }
   const times = (other: HostMatrix, transposed: boolean) => product(matrix, other, transposed);
-  const basis = (m: HostMatrix) => qr(m.data, m.rows, m.cols).q;
+  const basis = (m: HostMatrix) => thinQr(m).q;
   const draws = { rows: cols, cols: sampled, data: Float64Array.from(random.normals(cols * sampled)) };
   let q = basis(times(draws, false));
   for (let i = 0; i < (options.iterations ?? 4); i++) q = basis(times(basis(times(q, true)), false));
   const projected = times(q, true); // Aᵀ·Q [cols, sampled], so A ≈ Q·projectedᵀ
-  const small = leading(svd(projected.data, cols, sampled), rank);
-  const u = { rows, cols: rank, data: matMul(q.data, small.v.data, rows, sampled, rank) };
-  return { u, s: small.s, v: small.u, errorBound: missed(times, q, cols, random) };
+  const tall = thinQr(projected);
+  const small = leading(svd(tall.r.data, sampled, sampled), rank);
+  const turn = (m: HostMatrix, by: HostMatrix): HostMatrix => {
+    return { rows: m.rows, cols: rank, data: matMul(m.data, by.data, m.rows, sampled, rank) };
+  };
+  return { u: turn(q, small.v), s: small.s, v: turn(tall.q, small.u), errorBound: missed(times, q, cols, random) };
 }
 
 /** matrix·other, or matrixᵀ·other. */
 function product(matrix: Tensor2D, other: HostMatrix, transposed: boolean): HostMatrix {
   const result = tf.tidy(() => {
-    const right = tf.tensor2d(Float32Array.from(other.data), [other.rows, other.cols]);
+    const right = tf.tensor2d(new Float32Array(other.data), [other.rows, other.cols]);
     return tf.matMul(matrix, right, transposed);
   });
-  const data = Float64Array.from(result.dataSync());
+  const data = new Float64Array(result.dataSync());
   result.dispose();
   return { rows: result.shape[0], cols: other.cols, data };
 }

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { startBackend } from '../../src/tensor/backend';
 import { IncrementalPca } from '../../src/tensor/incremental-pca';
 import { gram, matMul, qr, svd, transpose } from '../../src/tensor/linalg';
+import { thinQr } from '../../src/tensor/orthonormal';
 import { Random } from '../../src/tensor/random';
 import { randomisedSvd } from '../../src/tensor/randomised-svd';
 import { assertClose } from '../support/close';
@@ -112,3 +113,20 @@ test('incremental PCA with every component is the PCA of all rows', () => {
     assert.ok(Math.abs(cosine) > 1 - 1e-5, `component ${k}`);
   }
 });
+
+for (const [kind, spread] of [
+  ['well conditioned', 1],
+  ['nearly dependent', 1e-9],
+] as const) {
+  test(`thin QR of ${kind} columns: Q orthonormal, Q·R the matrix`, () => {
+    const [rows, cols] = [50, 4];
+    const data = Float64Array.from(new Random(9).normals(rows * cols));
+    for (let i = 0; i < rows; i++) data[i * cols + 3] = data[i * cols] + spread * data[i * cols + 3];
+    const { q, r } = thinQr({ rows, cols, data });
+    const eye = Float64Array.from({ length: cols * cols }, (_, i) => (i % (cols + 1) === 0 ? 1 : 0));
+    assertClose(gram(transpose(q.data, rows, cols), cols, rows), eye, 1e-12, 'QᵀQ');
+    assertClose(matMul(q.data, r.data, rows, cols, cols), data, 1e-12, 'Q·R');
+    for (let i = 0; i < cols; i++)
+      for (let j = 0; j < i; j++) assert.equal(Math.abs(r.data[i * cols + j]) < 1e-12, true);
+  });
+}

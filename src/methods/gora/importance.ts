@@ -37,6 +37,13 @@ function product({ weight, gradient }: ImportanceInput): Float32Array {
   return result;
 }
 
+/** meanMagnitude(product(…)) without the product's memory. */
+function meanUnion({ weight, gradient }: ImportanceInput): number {
+  let sum = 0;
+  for (let i = 0; i < weight.length; i++) sum += Math.abs(Math.fround(weight[i] * gradient[i]));
+  return sum / weight.length;
+}
+
 function meanMagnitude(x: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += Math.abs(x[i]);
@@ -77,7 +84,7 @@ function effectiveRank(x: Float32Array, { out, in: fanIn }: LinearLayer): number
 }
 
 export const importanceMetrics = {
-  'union-mean': (x) => meanMagnitude(product(x)),
+  'union-mean': meanUnion,
   'union-frobenius': (x) => frobenius(product(x)),
   'union-row-norm': (x) => rowNorm(product(x), x.layer),
   'union-nuclear': (x) => nuclear(product(x), x.layer),
@@ -88,8 +95,8 @@ export const importanceMetrics = {
   'grad-mean': (x) => meanMagnitude(x.gradient),
   'grad-entropy': (x) => gaussianEntropy(x.gradient),
   'grad-effective-rank': (x) => effectiveRank(x.gradient, x.layer),
-  'union-mean+grad-nuclear': (x) => [meanMagnitude(product(x)), estimatedNuclear(x.gradient, x)],
-  'union-mean+union-nuclear': (x) => [meanMagnitude(product(x)), estimatedNuclear(product(x), x)],
+  'union-mean+grad-nuclear': (x) => [meanUnion(x), estimatedNuclear(x.gradient, x)],
+  'union-mean+union-nuclear': (x) => [meanUnion(x), estimatedNuclear(product(x), x)],
   'grad-mean+grad-nuclear': (x) => [meanMagnitude(x.gradient), estimatedNuclear(x.gradient, x)],
 } satisfies Record<string, Metric>;
 
