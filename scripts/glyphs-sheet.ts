@@ -4,36 +4,21 @@
  *
  *   npx tsx scripts/glyphs-sheet.ts [file.png]
  */
-import { writeFileSync } from 'node:fs';
-import { createCanvas } from '@napi-rs/canvas';
 import { baseAlphabet, FEATURES, firstGlyphs, NEW_LETTERS, newAlphabet, TOKENS } from '../src/data/glyphs';
+import type { Glyph } from '../src/data/glyphs/alphabet';
 import { fromPatches, SIDE } from '../src/data/glyphs/raster';
-import { FOREIGN, PLAIN } from '../src/data/glyphs/style';
+import { FOREIGN, PLAIN, type Style } from '../src/data/glyphs/style';
 import { Random } from '../src/tensor/random';
+import { type Block, writeSheet } from './sheet';
 
 const ROWS = 3;
-const ZOOM = 2;
-const CELL = SIDE * ZOOM + 2;
 
-const blocks = [
-  { letters: baseAlphabet().slice(0, NEW_LETTERS), style: PLAIN },
-  { letters: newAlphabet(), style: FOREIGN },
-];
-const canvas = createCanvas(NEW_LETTERS * CELL, blocks.length * ROWS * CELL);
-const context = canvas.getContext('2d');
-context.fillStyle = '#335577';
-context.fillRect(0, 0, canvas.width, canvas.height);
-blocks.forEach(({ letters, style }, block) => {
-  const count = ROWS * NEW_LETTERS;
-  const { features } = firstGlyphs(letters, style, new Random(1, 'sheet'), count);
-  for (let i = 0; i < count; i++) {
-    const left = (i % NEW_LETTERS) * CELL;
-    const top = (block * ROWS + Math.floor(i / NEW_LETTERS)) * CELL;
-    fromPatches(features, i * TOKENS * FEATURES).forEach((value, p) => {
-      const grey = Math.max(0, Math.min(15, Math.round((value + 1) * 7.5))) * 17; // 16 levels keep the file small
-      context.fillStyle = `rgb(${grey}, ${grey}, ${grey})`;
-      context.fillRect(left + (p % SIDE) * ZOOM, top + Math.floor(p / SIDE) * ZOOM, ZOOM, ZOOM);
-    });
-  }
-});
-writeFileSync(process.argv[2] ?? 'data/glyphs-vit/letters.png', canvas.toBuffer('image/png'));
+function block(letters: readonly Glyph[], style: Style): Block {
+  const { features } = firstGlyphs(letters, style, new Random(1, 'sheet'), ROWS * NEW_LETTERS);
+  return Array.from({ length: ROWS }, (_, row) =>
+    Array.from({ length: NEW_LETTERS }, (_, i) => fromPatches(features, (row * NEW_LETTERS + i) * TOKENS * FEATURES)),
+  );
+}
+
+const blocks = [block(baseAlphabet().slice(0, NEW_LETTERS), PLAIN), block(newAlphabet(), FOREIGN)];
+writeSheet(process.argv[2] ?? 'data/glyphs-vit/letters.png', blocks, SIDE);
