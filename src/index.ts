@@ -1,7 +1,7 @@
 /** What notebooks and other programs import. */
 export { bucketed, bucketLengths } from './data/batching/buckets';
 export { bucketedTexts, packed, paddedTexts, type TextExample } from './data/batching/text';
-export { classificationSet, evaluateClassifier, fitHeadByProbe } from './data/classification';
+export { classificationSet, evaluateClassifier, fitHeadByProbe, predictClasses } from './data/classification';
 export { batchesOf, type Dataset, inOrder, paddingWaste } from './data/dataset';
 export type { LoadedTask, Metrics, Task } from './data/task';
 export { allTasks, findTask, registerTask } from './data/tasks';
@@ -16,8 +16,9 @@ export { type RunRequest, resolveSpec } from './experiments/spec';
 export { readRecords, writeRecord } from './experiments/store';
 export { adapterParameters, advantages, allocateRanks, features, realRanks } from './methods/gora/allocation';
 export { importanceMetrics, measureImportance } from './methods/gora/importance';
+export { type GoraOptions, goraOptions, rankBounds } from './methods/gora/options';
 export { compress, startA, stepFactor } from './methods/gora/start';
-export { estimateGradients, type GradientEvidence } from './methods/gradients';
+export { estimateGradients, type GradientEvidence, probeOn } from './methods/gradients';
 export type { Adapters, Evidence, Method } from './methods/method';
 export { allMethods, findMethod, registerMethod } from './methods/registry';
 export { loadAdapters, saveAdapters } from './methods/save';

@@ -74,6 +74,25 @@ export async function evaluateClassifier(
   return { accuracy: (100 * correct) / data.size, loss: loss / data.size };
 }
 
+/** The most probable class of every example, in order, beside its label: what a metric of one's own starts from. */
+export async function predictClasses(
+  model: Model,
+  net: Net,
+  data: Dataset,
+  batchSize = 256,
+): Promise<{ predicted: number[]; labels: number[] }> {
+  const predicted: number[] = [];
+  const labels: number[] = [];
+  for (const batch of inOrder(data, batchSize)) {
+    const classes = tf.tidy(() => tf.argMax(model.logits(net, batch), 1));
+    predicted.push(...(await classes.data()));
+    labels.push(...(await batch.labels.data()));
+    classes.dispose();
+    tf.dispose(Object.values(batch));
+  }
+  return { predicted, labels };
+}
+
 /** The head's inputs under the base weights, [n, d] row-major, and the labels. */
 async function frozenFeatures(model: Model, data: Dataset, batchSize = 256) {
   const { features } = model;

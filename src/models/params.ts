@@ -128,6 +128,27 @@ export async function exportWeights(model: Model): Promise<Map<string, HostTenso
   return weights;
 }
 
+/**
+ * Runs `inside` while a weight holds other values [row-major], then puts its own back, bit for bit.
+ * For measuring what a change of one weight does.
+ */
+export async function withWeight<T>(
+  model: Model,
+  name: string,
+  values: Float32Array,
+  inside: () => Promise<T>,
+): Promise<T> {
+  const weight = param(model, name);
+  const before = tf.clone(weight);
+  try {
+    tf.tidy(() => weight.assign(tf.tensor(values, weight.shape)));
+    return await inside();
+  } finally {
+    weight.assign(before);
+    before.dispose();
+  }
+}
+
 /** Frees every weight. */
 export function disposeModel(model: Model): void {
   for (const value of model.params.values()) value.dispose();

@@ -3,6 +3,7 @@ import { publish } from './publish';
 import { type TableOptions, type TableSource, tableHtml, tableText } from './table';
 
 export { type ShowChartOptions, showChart } from './chart';
+export { type Bound, type Check, type Equality, showChecks } from './checks';
 export { toFrame } from './frame';
 export { type Progress, showProgress } from './progress';
 export type { FrameLike, Row, TableOptions, TableSource } from './table';

@@ -1,7 +1,9 @@
 /** Tables and charts from run records. */
 export { type MetricOptions, metricBars, timeBars } from './charts/bars';
 export { type CurveOptions, lossCurves, smooth } from './charts/curves';
+export { type LayerHeatmapOptions, layerHeatmap } from './charts/layer-heatmap';
 export { layerPlaces } from './charts/layers';
+export { type Bar, barChart, type LineOptions, lineChart, type PlainOptions, type Series } from './charts/plain';
 export { type RankOptions, rankBars, rankHeatmap } from './charts/ranks';
 export { type ExportOptions, escapeLatex, exportTable, type TableFormat, tableFormats } from './export';
 export { type Figure, figureSize, type Layout, type Trace } from './figure';

@@ -72,6 +72,16 @@ export function matMul(a: Numbers, b: Numbers, n: number, k: number, m: number):
   return product;
 }
 
+/** Σ aᵢ·bᵢ; of two matrices in the same order their inner product. */
+export function dot(a: Numbers, b: Numbers): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+/** Euclidean length, for matrices Frobenius' norm. */
+export const norm = (a: Numbers): number => Math.sqrt(dot(a, a));
+
 /** aᵀ. a [rows, cols] → [cols, rows]. */
 export function transpose(a: Numbers, rows: number, cols: number): Float64Array {
   const turned = new Float64Array(rows * cols);

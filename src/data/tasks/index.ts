@@ -14,9 +14,12 @@ import { understandingTasks } from './understanding';
 
 const registry = new Map<string, Task>();
 
-/** @throws UserError when the name is taken. */
-export function registerTask(task: Task<never>): void {
-  if (registry.has(task.name)) throw new UserError(`a task named "${task.name}" is registered already`);
+/**
+ * @param replace takes the place of a task of that name: for a notebook cell that runs again.
+ * @throws UserError when the name is taken.
+ */
+export function registerTask(task: Task<never>, { replace = false } = {}): void {
+  if (registry.has(task.name) && !replace) throw new UserError(`a task named "${task.name}" is registered already`);
   registry.set(task.name, task as unknown as Task);
 }
 

@@ -5,6 +5,7 @@ import type { Figure, Trace } from '../figure';
 import { completed, type Group, groupsOfOneTask, seedsText, titleOf } from '../group';
 import { mean, summarise } from '../stats';
 import { baseLayout, faint, methodStyle, titledAxis } from '../style';
+import { layerHeatmap, short } from './layer-heatmap';
 import { layerPlaces } from './layers';
 
 export interface RankOptions {
@@ -27,44 +28,6 @@ function layerMeans(group: Group, kind: Kind): Map<string, number> {
   return new Map([...values].map(([layer, list]) => [layer, mean(list)]));
 }
 
-const short = (value: number) =>
-  Number.isInteger(value) ? String(value) : Math.abs(value) >= 1 ? value.toFixed(1) : value.toPrecision(2);
-
-/** Light to dark blue: order survives greyscale printing and every colour vision. */
-const blues = [
-  [0, '#F2F7FB'],
-  [0.35, '#B9D5EA'],
-  [0.7, '#4F94C4'],
-  [1, '#0B3C68'],
-];
-
-const bare = { type: 'category', showgrid: false, showline: false, ticks: '' };
-
-/** The values in their cells: white on the dark quarter of the scale, ink elsewhere. */
-function cellTexts(columns: readonly string[], labels: readonly string[], z: readonly (number | null)[][]): Trace[] {
-  const all = z.flat().filter((value): value is number => value !== null);
-  const [low, high] = [Math.min(...all), Math.max(...all)];
-  const cells = z.flatMap((row, i) =>
-    row.flatMap((value, j) =>
-      value === null ? [] : [{ x: columns[j], y: labels[i], value, dark: value - low > 0.75 * (high - low) }],
-    ),
-  );
-  return [false, true].flatMap((dark): Trace[] => {
-    const mine = cells.filter((cell) => cell.dark === dark);
-    if (mine.length === 0) return [];
-    return [
-      {
-        mode: 'text',
-        x: mine.map((cell) => cell.x),
-        y: mine.map((cell) => cell.y),
-        text: mine.map((cell) => short(cell.value)),
-        textfont: { color: dark ? '#FFFFFF' : '#111111', size: 12 },
-        hoverinfo: 'skip',
-      },
-    ];
-  });
-}
-
 /**
  * Blocks × matrices with the value written in each cell; several seeds are averaged.
  * @throws UserError when the records are of several tasks or methods, or have no ranks.
@@ -78,50 +41,15 @@ export function rankHeatmap(records: RunRecord | readonly RunRecord[], options: 
     );
   }
   const [group] = groups;
-  const values = layerMeans(group, kind);
-  const places = layerPlaces(values.keys());
-  const columns = [...new Set([...places.values()].map((place) => place.matrix))];
-  const rows = new Map<string, Map<string, number>>();
-  for (const [layer, { stack, block, matrix }] of places) {
-    const row = block === null ? 'outside' : `${stack}${stack ? ' ' : ''}${block}`;
-    const cells = rows.get(row) ?? new Map<string, number>();
-    cells.set(matrix, values.get(layer)!);
-    rows.set(row, cells);
-  }
-  const labels = [...rows.keys()];
-  const z = labels.map((row) => columns.map((column) => rows.get(row)!.get(column) ?? null));
   const noun = kind === 'ranks' ? 'rank' : 'importance';
-  const many = group.records.length > 1;
-  const subtitle = `${group.task}, ${titleOf(group.method)}, ${many ? 'mean of ' : ''}${seedsText([group])}`;
-  const cell = Math.max(74, ...columns.map((column) => 14 + 8 * column.length));
-  const height = 150 + Math.max(labels.length * 28, 90);
-  const width = Math.max(440, Math.min(1400, 190 + columns.length * cell));
-  return {
+  const subtitle = `${group.task}, ${titleOf(group.method)}, ${group.records.length > 1 ? 'mean of ' : ''}${seedsText([group])}`;
+  return layerHeatmap(layerMeans(group, kind), {
     name: options.name ?? `${kind}-${group.task}-${group.method}`,
+    title: options.title ?? `Where does ${titleOf(group.method)} put its ${noun}?`,
+    subtitle,
+    noun,
     caption: `${kind === 'ranks' ? 'Rank' : 'Importance'} of every adapted matrix (rows: blocks). ${subtitle}.`,
-    data: [
-      {
-        type: 'heatmap',
-        x: columns,
-        y: labels,
-        z,
-        hovertemplate: `block %{y}, %{x}: ${noun} %{z}<extra></extra>`,
-        colorscale: blues,
-        xgap: 2,
-        ygap: 2,
-        colorbar: {
-          title: { text: noun, side: 'right', font: { size: 13 } },
-          ...{ thickness: 12, outlinewidth: 0, ticks: 'outside', ticklen: 3 },
-        },
-      },
-      ...cellTexts(columns, labels, z),
-    ],
-    layout: {
-      ...baseLayout(options.title ?? `Where does ${titleOf(group.method)} put its ${noun}?`, subtitle, width, height),
-      xaxis: titledAxis('matrix', bare),
-      yaxis: titledAxis('block', { ...bare, autorange: 'reversed' }),
-    },
-  };
+  });
 }
 
 function barsOf(group: Group, kind: Kind, columns: readonly string[]): Trace[] {
