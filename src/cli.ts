@@ -23,8 +23,20 @@ const commands: Record<string, Entry> = {
     load: async () => (await import('./commands/list')).listCommand,
   },
   reproduce: {
-    summary: 'a whole comparison with tuning and seeds; resumes: reproduce NAME [--quick]',
+    summary: 'a whole comparison; resumes: reproduce NAME [--quick] [--seeds N] [--part i/n], or --list',
     load: async () => (await import('./commands/reproduce')).reproduceCommand,
+  },
+  table: {
+    summary: 'a comparison’s tables from its records: table NAME [WHICH] [--format md] [--trace] [--out FILE]',
+    load: async () => (await import('./commands/table')).tableCommand,
+  },
+  chart: {
+    summary: 'a comparison’s charts from its records: chart NAME [WHICH] [--format png] [--out DIR]',
+    load: async () => (await import('./commands/chart')).chartCommand,
+  },
+  results: {
+    summary: 'writes results/README.md, the index of all results',
+    load: async () => (await import('./commands/results')).resultsCommand,
   },
   notebook: {
     summary: 'run a notebook without Jupyter: notebook run FILE',

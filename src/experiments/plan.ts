@@ -115,13 +115,16 @@ export function checkPlan(plan: Plan): void {
   }
 }
 
-/** The plan with its first `count` seeds; more than it has are the next integers, the tuning seed left out. */
+/**
+ * The plan with its first `count` seeds; more than it has are the next integers, the tuning seed left out. With
+ * another number than its own it has another name, so that its tables do not replace the plan's.
+ */
 export function withSeeds(plan: Plan, count: number): Plan {
   const seeds = plan.seeds.slice(0, count);
   for (let next = Math.max(...plan.seeds) + 1; seeds.length < count; next++) {
     if (next !== plan.tuningSeed) seeds.push(next);
   }
-  return { ...plan, seeds };
+  return { ...plan, name: count === plan.seeds.length ? plan.name : `${plan.name}-${count}-seeds`, seeds };
 }
 
 /** Share `part` (from 1) of `parts` by variants, so that several processes can fill one plan side by side. */

@@ -10,15 +10,29 @@ export const tableFormats: readonly TableFormat[] = ['md', 'tex', 'csv', 'html',
 export interface ExportOptions {
   /** Tell for every cell which records it came from. */
   trace?: boolean;
+  /** What a trace prints for a record's id, e.g. its file. Default: the id. */
+  fileOf?: (id: string) => string;
 }
 
-/** `row, column: ids` for every cell that has ids. */
-function traceLines(table: Table): string[] {
-  return table.rows.flatMap((row) =>
-    row.flatMap((cell, i) =>
-      cell.records?.length ? [`${row[0].text}, ${table.columns[i].title}: ${cell.records.join(' ')}`] : [],
-    ),
+/** `row, column: mean 1, sd 2, n 3: ids` for every cell that has ids. */
+function traceLines({ columns, rows }: Table): string[] {
+  return rows.flatMap((row) => {
+    const names = row.filter((_, i) => !columns[i].parts).map((cell) => cell.text);
+    return row.flatMap((cell, i) => {
+      if (!cell.records?.length) return [];
+      const { title, parts = [] } = columns[i];
+      const numbers = parts.flatMap((part, k) => (cell.numbers?.[k] == null ? [] : [`${part} ${cell.numbers[k]}`]));
+      return [`${names.join(', ')}, ${title}: ${numbers.join(', ') || cell.text}: ${cell.records.join(' ')}`];
+    });
+  });
+}
+
+/** The table with what `fileOf` makes of its ids; an id of an average holds several. */
+function withFiles(table: Table, fileOf: (id: string) => string): Table {
+  const rows = table.rows.map((row) =>
+    row.map((cell) => ({ ...cell, records: cell.records?.flatMap((ids) => ids.split(' ')).map(fileOf) })),
   );
+  return { ...table, rows };
 }
 
 function escapeMarkdown(text: string): string {
@@ -189,5 +203,6 @@ export function exportTable(table: Table, format: TableFormat, options: ExportOp
   if (!tableFormats.includes(format)) {
     throw new UserError(`table format ${String(format)} is unknown: use ${tableFormats.join(', ')}`);
   }
-  return writers[format](table, options.trace ?? false);
+  const { trace = false, fileOf = (id: string) => id } = options;
+  return writers[format](trace ? withFiles(table, fileOf) : table, trace);
 }

@@ -65,7 +65,10 @@ export interface MethodTableOptions {
 export const missing = '–';
 const none: Cell = { text: missing };
 /** A true minus sign, so that columns of figures align. */
-const signed = (value: number, digits: number) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
+function signed(value: number, digits: number): string {
+  const text = Math.abs(value).toFixed(digits);
+  return `${value < 0 && Number(text) !== 0 ? '−' : '+'}${text}`;
+}
 
 const pText = (p: number) => (p < 0.001 ? '< 0.001' : p.toFixed(3));
 

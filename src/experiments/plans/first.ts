@@ -65,6 +65,10 @@ export const firstPlans: readonly Plan[] = [
       set: { speaker },
       tunedOn: speaker === 'george' ? 'george' : 'yweweler',
     })),
+    notes: [
+      'Rates of five speakers were chosen on yweweler’s fold, which validates on george; those of george on his own, which validates on jackson: no speaker chooses its own.',
+      'Full fine-tuning and LoRA-GA chose the lowest rate, 1e-4. With a grid that starts at 3e-4 they chose 3e-4, and their mean test accuracy was 86.4 and 86.9 %.',
+    ],
   },
   {
     ...common,

@@ -43,15 +43,15 @@ function casesTable(plan: Plan, result: PlanResult): Table {
       ];
     }),
   );
-  const notes = notesOf(records, done, tests.comparisons, { baseline, notes: plan.notes });
+  const notes = notesOf(records, done, tests.comparisons, { baseline });
   return { name: 'cases', title: `${plan.title}, case by case`, columns, rows, notes };
 }
 
 /** Times are left out: a comparison may share its machine with others, `npm run bench` measures them. */
 function make(plan: Plan, result: PlanResult): Table[] {
   const { title, baseline, notes } = plan;
-  const options = { baseline, notes, times: false };
-  const table = methodTable(labelled(result.outcomes), { ...options, name: 'table', title });
+  const options = { baseline, times: false };
+  const table = methodTable(labelled(result.outcomes), { ...options, name: 'table', title, notes });
   if (new Set(result.outcomes.map((outcome) => outcome.case)).size < 2) return [table];
   const whole = averages(result.outcomes) ? averaged(result.outcomes) : [];
   const mean = methodTable(whole, { ...options, name: 'mean', title: `${title}, mean over cases` });
