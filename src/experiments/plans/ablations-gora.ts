@@ -105,6 +105,7 @@ export const goraAblations: readonly Plan[] = [
   {
     ...fixed,
     name: 'gora-ranks',
+    published: 'gora-ranks',
     track: 'gora',
     title: 'GoRA: does a wider range of ranks help? Test accuracy (%) on new letters, learning rate 0.003',
     variants: ranges,
@@ -113,6 +114,7 @@ export const goraAblations: readonly Plan[] = [
   {
     ...fixed,
     name: 'gora-gamma',
+    published: 'gora-gamma',
     track: 'gora',
     title: 'GoRA: how large should the start be? Test accuracy (%) on new letters, learning rate 0.003',
     variants: gammas,
@@ -121,6 +123,7 @@ export const goraAblations: readonly Plan[] = [
   {
     ...fixed,
     name: 'gora-importance',
+    published: 'gora-importance',
     track: 'gora',
     title: 'GoRA: which importance? Test accuracy (%) on new letters, learning rate 0.003',
     variants: metrics,

@@ -67,6 +67,6 @@ export const loraGaAblations: readonly Plan[] = [
     title: 'Which method forgives a wrong learning rate? Test accuracy (%) on new letters',
     variants: ['full', 'lora', 'lora-ga', 'gora'].map((method) => ({ label: method, method })),
     cases: grid.map((lr) => ({ label: `lr ${lr}`, set: { lr } })),
-    view: { tables: ['methods', 'convergence'], figures: ['learning-rates', 'metric'] },
+    view: { tables: ['methods', 'convergence'], figures: ['learning-rate-curves'] },
   },
 ];

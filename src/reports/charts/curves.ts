@@ -1,9 +1,9 @@
-/** Training loss against step: a line a method (mean over seeds), a band for the 95 % interval, names at the ends. */
+/** Training loss against step: a line a method (mean over seeds), a band, names at the ends. */
 import { UserError } from '../../errors';
 import type { RunRecord } from '../../experiments/record';
-import type { Figure, Trace } from '../figure';
+import type { Figure, Layout, Trace } from '../figure';
 import { type Group, groupsOfOneTask, seedsText, titleOf } from '../group';
-import { summarise } from '../stats';
+import { type Summary, summarise } from '../stats';
 import { baseLayout, methodStyle, titledAxis, withAlpha } from '../style';
 
 export interface CurveOptions {
@@ -12,6 +12,10 @@ export interface CurveOptions {
   /** Weight of the past in an exponential moving average (bias-corrected), 0 ≤ β < 1; 0 (default) leaves it out. */
   smoothing?: number;
   logScale?: boolean;
+  /** What the band shows: the 95 % interval of the mean (default) or the sample deviation of the seeds. */
+  band?: 'interval' | 'sd';
+  /** Method at whose final mean loss a dotted line is drawn. */
+  levelOf?: string;
 }
 
 /** Exponential moving average v ← β·v + (1 − β)·x, divided by 1 − βᵗ so that it starts unbiased (Adam's correction). */
@@ -32,8 +36,13 @@ interface Curve {
   readonly high: number[];
 }
 
-/** Mean and interval at the steps that every seed logged, where every loss is a number. */
-function curveOf(group: Group, beta: number): Curve {
+/** Half the height of the band; 0 for one seed. */
+function bandHalf({ mean, sd, high }: Summary, band: CurveOptions['band']): number {
+  return band === 'sd' ? (sd ?? 0) : (high ?? mean) - mean;
+}
+
+/** Mean and band at the steps that every seed logged, where every loss is a number. */
+function curveOf(group: Group, beta: number, band: CurveOptions['band']): Curve {
   const runs = group.records.map(({ curve }) => {
     const finite = curve.step.map((step, i) => ({ step, loss: curve.loss[i] })).filter((p) => Number.isFinite(p.loss));
     const losses = smooth(
@@ -48,9 +57,18 @@ function curveOf(group: Group, beta: number): Curve {
     method: group.method,
     steps,
     mean: points.map((p) => p.mean),
-    low: points.map((p) => p.low ?? p.mean),
-    high: points.map((p) => p.high ?? p.mean),
+    low: points.map((p) => p.mean - bandHalf(p, band)),
+    high: points.map((p) => p.mean + bandHalf(p, band)),
   };
+}
+
+/** A dotted line at the final mean loss of a method. @throws UserError when no curve is of that method. */
+function levelShape(curves: readonly Curve[], method: string): Layout {
+  const curve = curves.find((one) => one.method === method);
+  if (!curve) throw new UserError(`no curve of ${method} to draw a level at`);
+  const level = curve.mean.at(-1)!;
+  const line = { color: methodStyle(method).color, width: 1.2, dash: 'dot' };
+  return { type: 'line', xref: 'paper', x0: 0, x1: 1, y0: level, y1: level, line };
 }
 
 /** Moves label positions (pixels, any order) apart to at least `gap`, as little as one sweep allows, inside [0, max]. */
@@ -92,10 +110,10 @@ function tracesOf(curve: Curve, bandAlpha: number): Trace[] {
  * @throws UserError when the records are of several tasks, or no step was logged by every seed of a method.
  */
 export function lossCurves(records: readonly RunRecord[], options: CurveOptions = {}): Figure {
-  const { smoothing = 0, logScale = false } = options;
+  const { smoothing = 0, logScale = false, band = 'interval', levelOf } = options;
   const groups = groupsOfOneTask(records, 'a loss chart');
   const curves = groups.map((group) => {
-    const curve = curveOf(group, smoothing);
+    const curve = curveOf(group, smoothing, band);
     if (curve.steps.length === 0) {
       throw new UserError(
         `the runs of ${group.method} on ${group.task} have no logged step in common: no curve to draw`,
@@ -107,7 +125,8 @@ export function lossCurves(records: readonly RunRecord[], options: CurveOptions 
   const banded = groups.some((group) => group.records.length > 1);
   const subtitle = [
     `${task}, ${groups.some((g) => g.records.length > 1) ? 'mean of ' : ''}${seedsText(groups)}`,
-    banded ? 'band: 95 % interval of the mean' : '',
+    banded ? `band: ${band === 'sd' ? '± sd' : '95 % interval of the mean'}` : '',
+    levelOf === undefined ? '' : `dotted: ${titleOf(levelOf)} at its end`,
     smoothing > 0 ? `moving average β = ${smoothing}` : 'not smoothed',
   ].filter(Boolean);
   const layout = baseLayout(options.title ?? 'Which method brings the loss down fastest?', subtitle.join(' · '));
@@ -152,6 +171,7 @@ export function lossCurves(records: readonly RunRecord[], options: CurveOptions 
       ...layout,
       margin,
       annotations,
+      ...(levelOf === undefined ? {} : { shapes: [levelShape(curves, levelOf)] }),
       xaxis: titledAxis('training step', { automargin: false, range: [firstStep, lastStep] }),
       yaxis: titledAxis('training loss', { automargin: false, range, type: logScale ? 'log' : 'linear' }),
     },

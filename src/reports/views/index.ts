@@ -4,9 +4,12 @@ import type { Plan } from '../../experiments/plan';
 import type { PlanResult } from '../../experiments/plan-runs';
 import type { Figure } from '../figure';
 import type { Table } from '../table';
+import { convergenceCurvesView, convergenceView } from './convergence';
 import { lossView, metricView, ranksView } from './figures';
+import { learningRateCurvesView } from './learning-rate-curves';
 import { methodsView } from './methods';
 import { publishedView } from './published';
+import { rankAgreementView } from './rank-agreement';
 import { ratesView } from './rates';
 import type { FigureView, TableView } from './view';
 
@@ -14,12 +17,16 @@ export const tableViews: Readonly<Record<string, TableView>> = {
   methods: methodsView,
   'learning-rates': ratesView,
   published: publishedView,
+  convergence: convergenceView,
+  'rank-agreement': rankAgreementView,
 };
 
 export const figureViews: Readonly<Record<string, FigureView>> = {
   metric: metricView,
   loss: lossView,
   ranks: ranksView,
+  'convergence-curves': convergenceCurvesView,
+  'learning-rate-curves': learningRateCurvesView,
 };
 
 const defaults = { tables: ['methods', 'learning-rates'], figures: ['metric', 'loss', 'ranks'] };

@@ -1,0 +1,207 @@
+/**
+ * How many batches does a gradient need? The mean gradient of the first N batches of the training order against the
+ * mean of many more (LoRA-GA's ablation of the sampled batch size).
+ *
+ * Three similarities a layer, averaged over the layers:
+ *   sign       share of the entries with the same sign,
+ *   magnitude  share of the entries whose absolute values differ by a factor of at most ten,
+ *   cosine     ⟨G, R⟩ / (‖G‖·‖R‖).
+ *
+ * The reference holds the N batches too. Other batches of the same training set would not do: where a head was fitted
+ * to that set, its mean gradient is near 0 and the two halves point in opposite directions.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { batchesOf } from '../data/dataset';
+import { findTask } from '../data/tasks';
+import { messageOf, UserError } from '../errors';
+import { writeFileAtomic } from '../formats/atomic';
+import { measureImportance } from '../methods/gora/importance';
+import { estimateGradients } from '../methods/gradients';
+import { selectTargets } from '../methods/targets';
+import type { Batch, LinearLayer, Model } from '../models/model';
+import { disposeModel } from '../models/params';
+import { startBackend } from '../tensor/backend';
+import { Random } from '../tensor/random';
+import { type TrainingOptions, trainingSchema } from '../training/options';
+import { environmentOf } from './environment';
+import { resolveSpec } from './spec';
+
+export interface GradientStudyRequest {
+  readonly task: string;
+  readonly model?: string;
+  readonly seed: number;
+  /** Numbers of batches N, rising. */
+  readonly counts: readonly number[];
+  /** Batches of the reference, the first ones too; at most one pass over the data. Default: the whole pass. */
+  readonly reference?: number;
+  /** Training and task settings, e.g. `batch`, `shots`. */
+  readonly set?: Readonly<Record<string, unknown>>;
+}
+
+const similaritySchema = z.strictObject({ sign: z.number(), magnitude: z.number(), cosine: z.number() });
+const scores = z.record(z.string(), z.number());
+
+export const gradientStudySchema = z.strictObject({
+  format: z.literal(1),
+  kind: z.literal('gradient-study'),
+  /** `gradients-<task>-s<seed>`; also the file name. */
+  id: z.string(),
+  task: z.string(),
+  model: z.string(),
+  seed: z.int().nonnegative(),
+  /** Examples a batch. */
+  batch: z.int().positive(),
+  taskOptions: z.record(z.string(), z.unknown()),
+  environment: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  reference: z.strictObject({ batches: z.int().positive(), importances: scores }),
+  /** Means over the layers, and GoRA's importance avg|W ⊙ G| of every layer. */
+  samples: z.array(similaritySchema.extend({ batches: z.int().positive(), importances: scores })).min(1),
+});
+
+export type GradientStudy = z.infer<typeof gradientStudySchema>;
+export type Similarity = z.infer<typeof similaritySchema>;
+
+/** Similarity of two gradients of one shape. Two zeros have the same sign and magnitude; a zero gradient has cosine 0. */
+export function similarity(gradient: ArrayLike<number>, reference: ArrayLike<number>): Similarity {
+  const n = reference.length;
+  if (gradient.length !== n || n === 0) {
+    throw new UserError(`two gradients of one size are needed, not of ${gradient.length} and ${n} entries`);
+  }
+  let [sign, magnitude, dot, own, other] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < n; i++) {
+    const [g, r] = [gradient[i], reference[i]];
+    const [a, b] = [Math.abs(g), Math.abs(r)];
+    if (Math.sign(g) === Math.sign(r)) sign += 1;
+    if (a <= 10 * b && b <= 10 * a) magnitude += 1;
+    dot += g * r;
+    own += g * g;
+    other += r * r;
+  }
+  const lengths = Math.sqrt(own) * Math.sqrt(other);
+  return { sign: sign / n, magnitude: magnitude / n, cosine: lengths > 0 ? dot / lengths : 0 };
+}
+
+/** Mean over layers, each layer counting once. */
+function meanSimilarity(
+  targets: readonly LinearLayer[],
+  gradients: (layer: string) => ArrayLike<number>,
+  reference: ReadonlyMap<string, Float32Array>,
+): Similarity {
+  const all = targets.map(({ name }) => similarity(gradients(name), reference.get(name) as Float32Array));
+  const over = (key: keyof Similarity) => all.reduce((sum, one) => sum + one[key], 0) / all.length;
+  return { sign: over('sign'), magnitude: over('magnitude'), cosine: over('cosine') };
+}
+
+/** GoRA's importance of every layer, avg|W ⊙ G|. */
+function importancesOf(
+  model: Model,
+  targets: readonly LinearLayer[],
+  gradients: ReadonlyMap<string, Float32Array>,
+): Record<string, number> {
+  const found = measureImportance(
+    model,
+    targets,
+    (layer) => gradients.get(layer.name) as Float32Array,
+    { importance: 'union-mean', sqrtImportance: false },
+    0,
+    new Random(0),
+  );
+  return Object.fromEntries(targets.map((layer, i) => [layer.name, found[i] as number]));
+}
+
+/** @returns the number of reference batches. */
+function checkRequest({ counts, reference }: GradientStudyRequest, pass: number): number {
+  const rising = counts.every((count, i) => Number.isInteger(count) && count > (counts[i - 1] ?? 0));
+  if (counts.length === 0 || !rising) throw new UserError(`counts must be rising integers above 0, not ${counts}`);
+  const wanted = reference ?? pass;
+  const most = counts[counts.length - 1];
+  if (!Number.isInteger(wanted) || wanted < most) {
+    throw new UserError(`the reference must hold at least the ${most} batches of the largest sample, not ${wanted}`);
+  }
+  if (wanted > pass) throw new UserError(`the reference of ${wanted} batches is more than the data has: ${pass}`);
+  return wanted;
+}
+
+/** @throws UserError when the request does not fit the data, or a gradient is not finite. */
+export async function studyGradients(request: GradientStudyRequest, dataDir: string): Promise<GradientStudy> {
+  const { task: name, seed, counts } = request;
+  const spec = resolveSpec({ task: name, model: request.model, method: 'full', seed, set: request.set });
+  const backend = await startBackend();
+  const random = new Random(seed);
+  const task = await findTask(name).load(spec.taskOptions, {
+    dataDir,
+    model: spec.model,
+    random: random.fork('task'),
+  });
+  const { model } = task;
+  try {
+    const training = trainingSchema.parse(spec.training) as TrainingOptions;
+    const targets = selectTargets(model, training.targets);
+    const reference = checkRequest(request, Math.floor(task.train.size / training.batch));
+    const stream = batchesOf(task.train, training.batch, random.fork('order'));
+    function* next(count: number): Generator<Batch, void> {
+      for (let i = 0; i < count; i++) {
+        const batch = stream.next().value;
+        try {
+          yield batch;
+        } finally {
+          for (const tensor of Object.values(batch)) tensor.dispose();
+        }
+      }
+    }
+    const means = new Map<number, Map<string, Float32Array>>();
+    const afterBatch = (done: number, mean: (layer: string) => Float32Array) => {
+      if (counts.includes(done)) means.set(done, new Map(targets.map((layer) => [layer.name, mean(layer.name)])));
+      return false;
+    };
+    const { gradients } = estimateGradients(model, targets, next(reference), { batches: reference, afterBatch });
+    return {
+      format: 1,
+      kind: 'gradient-study',
+      id: `gradients-${name}-s${seed}`,
+      task: name,
+      model: spec.model,
+      seed,
+      batch: training.batch,
+      taskOptions: spec.taskOptions,
+      environment: environmentOf(backend),
+      reference: { batches: reference, importances: importancesOf(model, targets, gradients) },
+      samples: [...means].map(([batches, own]) => ({
+        batches,
+        ...meanSimilarity(targets, (layer) => own.get(layer) as Float32Array, gradients),
+        importances: importancesOf(model, targets, own),
+      })),
+    };
+  } finally {
+    disposeModel(model);
+  }
+}
+
+/** Writes `<dir>/<id>.json` and returns the path. */
+export function writeGradientStudy(dir: string, study: GradientStudy): string {
+  mkdirSync(dir, { recursive: true });
+  const path = join(dir, `${study.id}.json`);
+  writeFileAtomic(path, `${JSON.stringify(study, null, 1)}\n`);
+  return path;
+}
+
+/** All studies of a folder, by file name. @throws UserError naming the file and the field that is wrong. */
+export function readGradientStudies(dir: string): GradientStudy[] {
+  if (!existsSync(dir)) return [];
+  const files = readdirSync(dir).filter((file) => /^gradients-.*-s\d+\.json$/.test(file));
+  return files.sort().map((file) => {
+    const path = join(dir, file);
+    let json: unknown;
+    try {
+      json = JSON.parse(readFileSync(path, 'utf8'));
+    } catch (error) {
+      throw new UserError(`cannot read the study ${path}: ${messageOf(error)}`);
+    }
+    const result = gradientStudySchema.safeParse(json);
+    if (result.success) return result.data;
+    const issue = result.error.issues[0];
+    throw new UserError(`${path} is not a gradient study: field "${issue.path.join('.')}": ${issue.message}`);
+  });
+}

@@ -1,0 +1,150 @@
+/**
+ * How soon a method reaches the training loss at which the baseline ends: the papers' "2–4 times faster", measured.
+ *
+ * The target is the baseline's last smoothed loss under the same seed, hence the same batches in the same order. Its
+ * own step is the first at which it is there too, so noise favours no method.
+ */
+import type { RunRecord } from '../experiments/record';
+import { smooth } from './charts/curves';
+import { groupRecords, tasksOf, titleOf } from './group';
+import { summarise } from './stats';
+import { type Cell, type Column, meanSdText, missing, type Table } from './table';
+
+export interface ConvergenceOptions {
+  name?: string;
+  title?: string;
+  /** Method whose final loss is the target; `lora` by default. */
+  baseline?: string;
+  /** Weight of the past in the moving average of the losses; 0.9 by default. */
+  smoothing?: number;
+  /** Measured times by method, in milliseconds; without them the table has no seconds. */
+  times?: ReadonlyMap<string, StepTimes>;
+}
+
+/** What a method costs, in milliseconds. */
+export interface StepTimes {
+  readonly step: number;
+  /** Gradients, allocation and start, once. */
+  readonly preparation: number;
+}
+
+/** One run beside the baseline's run of the same seed. */
+export interface Reached {
+  readonly seed: number;
+  /** First step at or below the target; null when it never got there. */
+  readonly step: number | null;
+  readonly baselineStep: number;
+  /** Last smoothed training loss. */
+  readonly final: number;
+  readonly target: number;
+  /** Ids of the run and of the baseline's. */
+  readonly records: readonly [string, string];
+}
+
+export interface Convergence {
+  readonly task: string;
+  readonly method: string;
+  readonly runs: readonly Reached[];
+}
+
+/** The first logged step whose smoothed loss is at most `target`; null when there is none. */
+export function stepReaching(curve: RunRecord['curve'], target: number, smoothing: number): number | null {
+  const at = smooth(curve.loss, smoothing).findIndex((loss) => loss <= target);
+  return at < 0 ? null : curve.step[at];
+}
+
+/** Every method on every task beside the baseline, over the seeds that both ran. Tasks without the baseline are left out. */
+export function convergence(
+  records: readonly RunRecord[],
+  { baseline = 'lora', smoothing = 0.9 }: ConvergenceOptions = {},
+): Convergence[] {
+  const groups = groupRecords(records.filter((record) => record.curve.loss.length > 0));
+  return groups.flatMap(({ task, method, records: mine }): Convergence[] => {
+    const base = groups.find((group) => group.task === task && group.method === baseline);
+    const runs = mine.flatMap((record): Reached[] => {
+      const other = base?.records.find(({ spec }) => spec.seed === record.spec.seed);
+      if (!other) return [];
+      const target = smooth(other.curve.loss, smoothing).at(-1)!;
+      return [
+        {
+          seed: record.spec.seed,
+          step: stepReaching(record.curve, target, smoothing),
+          baselineStep: stepReaching(other.curve, target, smoothing)!,
+          final: smooth(record.curve.loss, smoothing).at(-1)!,
+          target,
+          records: [record.id, other.id],
+        },
+      ];
+    });
+    return runs.length > 0 ? [{ task, method, runs }] : [];
+  });
+}
+
+/** `mean ± sd` of the values with the runs behind them; – for none. */
+function valueCell(values: readonly number[], digits: number, records: readonly string[]): Cell {
+  if (values.length === 0) return { text: missing, numbers: [null, null, 0], records };
+  const summary = summarise(values);
+  return { text: meanSdText(summary, digits), numbers: [summary.mean, summary.sd, summary.n], records };
+}
+
+function cellsOf({ method, runs }: Convergence, times: ConvergenceOptions['times']): Cell[] {
+  const there = runs.flatMap((run) => (run.step === null ? [] : [{ ...run, step: run.step }]));
+  const all = [...new Set(runs.flatMap((run) => run.records))];
+  const own = runs.map((run) => run.records[0]);
+  const used = [...new Set(there.flatMap((run) => run.records))];
+  const time = times?.get(method);
+  const seconds = time ? there.map(({ step }) => (time.preparation + step * time.step) / 1000) : [];
+  return [
+    { text: titleOf(method) },
+    valueCell(
+      runs.map((run) => run.final),
+      3,
+      own,
+    ),
+    { text: `${there.length} of ${runs.length}`, numbers: [there.length, runs.length], records: all },
+    valueCell(
+      there.map((run) => run.step),
+      0,
+      used,
+    ),
+    valueCell(
+      there.map((run) => run.baselineStep / run.step),
+      2,
+      used,
+    ),
+    ...(times ? [valueCell(seconds, 1, used)] : []),
+  ];
+}
+
+/** Steps, speed-up and, with measured times, seconds to the baseline's final loss; a row a method and task. */
+export function convergenceTable(records: readonly RunRecord[], options: ConvergenceOptions = {}): Table {
+  const { smoothing = 0.9, times } = options;
+  const base = titleOf(options.baseline ?? 'lora');
+  const rows = convergence(records, options);
+  const several = tasksOf(records).length > 1;
+  const right = (title: string, parts: readonly string[]): Column => ({ title, align: 'right', parts });
+  const spread = ['mean', 'sd', 'n'];
+  const partial = rows.some(({ runs }) => runs.some(({ step }) => step === null));
+  return {
+    name: options.name ?? 'convergence',
+    title: options.title ?? `Steps to ${base}'s final training loss`,
+    columns: [
+      ...(several ? [{ title: 'Case', align: 'left' as const }] : []),
+      { title: 'Method', align: 'left' },
+      right('Final training loss', spread),
+      right('Got there', ['runs', 'of']),
+      right('Steps', spread),
+      right(`Times as fast as ${base}`, spread),
+      ...(times ? [right('Seconds with preparation', spread)] : []),
+    ],
+    rows: rows.map((row) => [...(several ? [{ text: row.task }] : []), ...cellsOf(row, times)]),
+    notes: [
+      `Training loss as a moving average (β = ${smoothing}, bias-corrected). Target: the last one of ${base} with the same seed; its own step is the first at or below that.`,
+      'Mean ± sample standard deviation over seeds; times as fast: the ratio of steps, seed by seed.',
+      ...(partial
+        ? ['Where not all runs got there, steps and ratios are of those that did: they flatter the method.']
+        : []),
+      ...(times ? ['Seconds: preparation and steps at the times of `bench/methods.ts`, measured alone.'] : []),
+    ],
+  };
+}

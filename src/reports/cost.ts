@@ -1,0 +1,116 @@
+/** What methods cost, from the samples of `bench/methods.ts`: runs alone on the machine, each in its own process. */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { messageOf, UserError } from '../errors';
+import type { StepTimes } from './convergence';
+import { mean, summarise } from './stats';
+import { methodStyle } from './style';
+import { type Cell, missing, type Table } from './table';
+
+const numbers = z.record(z.string(), z.number());
+
+const sampleSchema = z.object({
+  /** Milliseconds, as in a run record. */
+  timings: numbers,
+  /** MiB, as in a run record. */
+  memory: numbers,
+  model: z.object({ parameters: z.number(), trainable: z.number(), adapter: z.number() }).optional(),
+  /** Size of the saved PEFT weights file in bytes; null for methods without adapters. */
+  adapterBytes: z.number().nullable().optional(),
+});
+
+const benchSchema = z.object({
+  task: z.string(),
+  /** Training steps of every run. */
+  steps: z.number(),
+  environment: z.record(z.string(), z.unknown()),
+  /** Runs by method. */
+  samples: z.record(z.string(), z.array(sampleSchema).min(1)),
+});
+
+export type CostSample = z.infer<typeof sampleSchema>;
+export type CostBench = z.infer<typeof benchSchema>;
+
+/** @throws UserError naming the file and the field when it is not what `bench/methods.ts` writes. */
+export function readCostBench(path: string): CostBench {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UserError(
+      `cannot read the costs ${path}: ${messageOf(error)}. \`npx tsx bench/methods.ts TASK\` writes them`,
+    );
+  }
+  const result = benchSchema.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new UserError(`${path} holds no costs of methods: field "${issue.path.join('.')}": ${issue.message}`);
+}
+
+/** Gradients, allocation and start of a run, milliseconds. */
+const preparationOf = ({ timings }: CostSample) => (timings.gradients ?? 0) + (timings.attach ?? 0);
+
+/** Mean times of every method, for the convergence table. */
+export function stepTimes({ samples }: CostBench): Map<string, StepTimes> {
+  return new Map(
+    Object.entries(samples).map(([method, runs]) => [
+      method,
+      { step: mean(runs.map((run) => run.timings.stepMedian)), preparation: mean(runs.map(preparationOf)) },
+    ]),
+  );
+}
+
+/** KiB of what is kept of a run: the adapter's file, or all trained weights in float32 where there is none. */
+function savedKiB({ model, adapterBytes }: CostSample): number | undefined {
+  if (typeof adapterBytes === 'number') return adapterBytes / 1024;
+  return adapterBytes === null && model ? (4 * model.trainable) / 1024 : undefined;
+}
+
+interface CostColumn {
+  readonly title: string;
+  readonly digits: number;
+  readonly value: (sample: CostSample) => number | undefined;
+}
+
+const columns: readonly CostColumn[] = [
+  { title: 'Trainable', digits: 0, value: ({ model }) => model?.trainable },
+  { title: 'Saved (KiB)', digits: 0, value: savedKiB },
+  { title: 'Step (ms)', digits: 1, value: ({ timings }) => timings.stepMedian },
+  { title: 'Gradients (ms)', digits: 0, value: ({ timings }) => timings.gradients },
+  { title: 'Allocation and start (ms)', digits: 0, value: ({ timings }) => timings.attach },
+  { title: 'Preparation (steps)', digits: 1, value: (sample) => preparationOf(sample) / sample.timings.stepMedian },
+  { title: 'Tensors in a step (MiB)', digits: 0, value: ({ memory }) => memory.step },
+  { title: 'Peak process (MiB)', digits: 0, value: ({ memory }) => memory.trainRss },
+];
+
+function cellOf({ digits, value }: CostColumn, runs: readonly CostSample[]): Cell {
+  const values = runs.map(value).filter((one): one is number => one !== undefined && Number.isFinite(one));
+  if (values.length === 0) return { text: missing };
+  const { mean: centre, sd, n } = summarise(values);
+  const text = (x: number) => (digits === 0 ? Math.round(x).toLocaleString('en-US') : x.toFixed(digits));
+  return { text: sd ? `${text(centre)} ± ${text(sd)}` : text(centre), numbers: [centre, sd, n] };
+}
+
+/** A row a method, in the order of the bench; mean ± sd over its runs. */
+export function costTable({ task, steps, environment, samples }: CostBench, options: { name?: string } = {}): Table {
+  const runs = Object.values(samples).map((list) => list.length);
+  const [low, high] = [Math.min(...runs), Math.max(...runs)];
+  const { backend, device, cpu, threads } = environment;
+  return {
+    name: options.name ?? `methods-${task}`,
+    title: `Cost on ${task}: ${steps} steps, mean ± sd over ${low === high ? low : `${low}–${high}`} runs`,
+    columns: [
+      { title: 'Method', align: 'left' },
+      ...columns.map(({ title }) => ({ title, align: 'right' as const, parts: ['mean', 'sd', 'n'] })),
+    ],
+    rows: Object.entries(samples).map(([method, list]) => [
+      { text: methodStyle(method).title },
+      ...columns.map((column) => cellOf(column, list)),
+    ]),
+    notes: [
+      'Preparation in steps: gradients, allocation and start over the median training step of the same run.',
+      'Saved: the PEFT weights file with a new head in it; for full fine-tuning all trained weights in float32.',
+      `Measured alone by \`bench/methods.ts\` on ${[backend, device, cpu].filter(Boolean).join(', ')}, ${threads} thread${threads === 1 ? '' : 's'}.`,
+    ],
+  };
+}
