@@ -5,6 +5,7 @@ import { type TableOptions, type TableSource, tableHtml, tableText } from './tab
 export { type ShowChartOptions, showChart } from './chart';
 export { type Bound, type Check, type Equality, showChecks } from './checks';
 export { toFrame } from './frame';
+export { plansOf, type Rerun, type ShowPlanOptions, showPlan, showTrack } from './plan';
 export { type Progress, showProgress } from './progress';
 export type { FrameLike, Row, TableOptions, TableSource } from './table';
 

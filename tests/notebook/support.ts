@@ -61,3 +61,21 @@ export function resultText(cell: CodeCell): string | null {
   }
   return null;
 }
+
+/** What a call prints where there is no notebook. */
+export async function shownBy(call: () => unknown): Promise<string> {
+  const { write } = process.stdout;
+  let text = '';
+  process.stdout.write = ((chunk: string | Uint8Array) => {
+    // the test runner reports through the same stream, in bytes
+    if (typeof chunk !== 'string') return write.call(process.stdout, chunk);
+    text += chunk;
+    return true;
+  }) as typeof write;
+  try {
+    await call();
+  } finally {
+    process.stdout.write = write;
+  }
+  return text;
+}

@@ -1,0 +1,41 @@
+import * as assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { plansOf, showPlan, showTrack } from '../../src/notebook/plan';
+import { tempDir } from '../support/temp';
+import { shownBy } from './support';
+
+test('a comparison with committed records is shown without running anything', async () => {
+  const text = await shownBy(async () => {
+    const { done, total, outcomes } = await showPlan('glyphs', { figures: [] });
+    assert.equal(done, total);
+    assert.equal(new Set(outcomes.map((outcome) => outcome.variant)).size, 4);
+  });
+  assert.match(text, /\(`glyphs`\): all \d+ runs, from `results\/records`\.\n/);
+  assert.match(text, /GoRA +71\.65 ± 0\.42/);
+});
+
+test('tables and charts can be chosen by name', async () => {
+  const text = await shownBy(() => showPlan('glyphs', { tables: ['learning-rates'], figures: ['loss'] }));
+  assert.match(text, /\nloss\n/);
+  assert.doesNotMatch(text, /\nmetric\n/);
+  assert.doesNotMatch(text, /71\.65/);
+});
+
+test('without records a comparison says how to make them, and nothing runs', async (t) => {
+  const records = tempDir(t);
+  const text = await shownBy(async () => {
+    assert.deepEqual((await showPlan('glyphs', { records })).outcomes, []);
+  });
+  assert.match(text, /no runs in .* yet\. `npm run gora -- reproduce glyphs` makes them, or set `RERUN` above\.\n$/);
+});
+
+test('an unknown comparison is refused with the known names', async () => {
+  await assert.rejects(showPlan('glyps'), /unknown comparison "glyps".*glyphs/);
+});
+
+test('a track lists its comparisons with the runs that are there', async () => {
+  assert.ok(plansOf('gora').includes('gora-parts'));
+  const text = await shownBy(() => showTrack('vision-audio'));
+  assert.match(text, /^Vision and audio\n/);
+  assert.match(text, /\nglyphs +New letters.* (\d+) of \1\n/);
+});
