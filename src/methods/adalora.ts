@@ -119,7 +119,7 @@ export class AdaLoraAdapters extends LayerAdapters {
         // 1e-12: the root has no slope at 0
         return [rows, columns].map((m) => tf.sqrt(tf.add(tf.sum(tf.square(tf.sub(m, identity))), 1e-12)));
       });
-      return tf.mul(tf.addN(norms), this.orthogonality / norms.length) as Scalar;
+      return tf.mul(tf.sum(tf.stack(norms)), this.orthogonality / norms.length) as Scalar;
     });
   }
 

@@ -54,7 +54,8 @@ export function lossAndGradients(
 export function clipGradients(gradients: Record<string, Tensor>, most: number): Scalar {
   return tf.tidy(() => {
     const squares = Object.values(gradients).map((gradient) => tf.sum(tf.square(gradient)));
-    const norm = tf.sqrt(tf.addN(squares)) as Scalar;
+    // one sum, not addN: WebGPU binds at most eight buffers to a kernel
+    const norm = tf.sqrt(tf.sum(tf.stack(squares))) as Scalar;
     if (most > 0) {
       const factor = tf.minimum(1, tf.div(most, tf.add(norm, 1e-6)));
       for (const [name, gradient] of Object.entries(gradients)) {

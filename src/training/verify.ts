@@ -23,7 +23,7 @@ function lossDifference(graph: number, eager: number): string | null {
 /** ‖a − b‖ over ‖b‖, all pairs together. */
 function relativeDistance(pairs: readonly (readonly [Tensor, Tensor])[]): number {
   return tf.tidy(() => {
-    const norm = (tensors: Tensor[]) => Math.sqrt(read(tf.addN(tensors.map((t) => tf.sum(tf.square(t))))));
+    const norm = (tensors: Tensor[]) => Math.sqrt(read(tf.sum(tf.stack(tensors.map((t) => tf.sum(tf.square(t)))))));
     const distance = norm(pairs.map(([a, b]) => tf.sub(a, b)));
     return distance === 0 ? 0 : distance / norm(pairs.map(([, b]) => b));
   });
