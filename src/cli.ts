@@ -38,6 +38,10 @@ const commands: Record<string, Entry> = {
     summary: 'writes results/README.md, the index of all results',
     load: async () => (await import('./commands/results')).resultsCommand,
   },
+  gradients: {
+    summary: 'how many batches a mean gradient needs: gradients --task T [--seeds 5] [--set key=value …]',
+    load: async () => (await import('./commands/gradients')).gradientsCommand,
+  },
   notebook: {
     summary: 'run a notebook without Jupyter: notebook run FILE',
     load: async () => (await import('./notebook/command')).runNotebookCommand,

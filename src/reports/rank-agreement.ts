@@ -109,7 +109,7 @@ export function rankAgreementTable(records: readonly RunRecord[], options: { nam
 }
 
 /** Mean of each layer over the runs that have it. */
-function layerMeans(runs: readonly Values[]): Values {
+export function layerMeans(runs: readonly Values[]): Values {
   const layers = [...new Set(runs.flatMap((run) => Object.keys(run)))];
   const of = (layer: string) => runs.filter((run) => Object.hasOwn(run, layer)).map((run) => run[layer]);
   return Object.fromEntries(layers.map((layer) => [layer, mean(of(layer))]));

@@ -6,6 +6,8 @@ import { gridOf, type Plan } from '../../src/experiments/plan';
 import { findPlan } from '../../src/experiments/plans';
 import { goraAblations } from '../../src/experiments/plans/ablations-gora';
 import { loraGaAblations } from '../../src/experiments/plans/ablations-lora-ga';
+import { convergencePlans } from '../../src/experiments/plans/convergence';
+import { rankPlans } from '../../src/experiments/plans/rank-distribution';
 import { recordId, resolveSpec } from '../../src/experiments/spec';
 import { importanceNames } from '../../src/methods/gora/importance';
 import { findMethod } from '../../src/methods/registry';
@@ -15,7 +17,7 @@ import { attachTo, families } from '../support/models';
 
 before(() => startBackend());
 
-const plans = [...goraAblations, ...loraGaAblations];
+const plans = [...goraAblations, ...loraGaAblations, ...convergencePlans, ...rankPlans];
 
 /** Ids of the runs of one seed, by case and variant. */
 function idsOf(plan: Plan, seed: number, lr?: number): Map<string, string> {

@@ -3,7 +3,9 @@ import { UserError } from '../../errors';
 import { checkPlan, type Plan } from '../plan';
 import { goraAblations } from './ablations-gora';
 import { loraGaAblations } from './ablations-lora-ga';
+import { convergencePlans } from './convergence';
 import { firstPlans } from './first';
+import { rankPlans } from './rank-distribution';
 
 const registry = new Map<string, Plan>();
 
@@ -14,7 +16,8 @@ export function registerPlan(plan: Plan): void {
   registry.set(plan.name, plan);
 }
 
-for (const plan of [...firstPlans, ...goraAblations, ...loraGaAblations]) registerPlan(plan);
+for (const plan of [...firstPlans, ...goraAblations, ...loraGaAblations, ...convergencePlans, ...rankPlans])
+  registerPlan(plan);
 
 /** In order of registration. */
 export const allPlans = (): Plan[] => [...registry.values()];

@@ -36,9 +36,9 @@ interface Curve {
   readonly high: number[];
 }
 
-/** Half the height of the band; 0 for one seed. */
-function bandHalf({ mean, sd, high }: Summary, band: CurveOptions['band']): number {
-  return band === 'sd' ? (sd ?? 0) : (high ?? mean) - mean;
+/** Bottom and top of the band; both the mean for one seed. */
+function bandOf({ mean, sd, low, high }: Summary, band: CurveOptions['band']): readonly [number, number] {
+  return band === 'sd' ? [mean - (sd ?? 0), mean + (sd ?? 0)] : [low ?? mean, high ?? mean];
 }
 
 /** Mean and band at the steps that every seed logged, where every loss is a number. */
@@ -57,8 +57,8 @@ function curveOf(group: Group, beta: number, band: CurveOptions['band']): Curve 
     method: group.method,
     steps,
     mean: points.map((p) => p.mean),
-    low: points.map((p) => p.mean - bandHalf(p, band)),
-    high: points.map((p) => p.mean + bandHalf(p, band)),
+    low: points.map((p) => bandOf(p, band)[0]),
+    high: points.map((p) => bandOf(p, band)[1]),
   };
 }
 

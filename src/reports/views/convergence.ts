@@ -1,16 +1,29 @@
 /** Steps to the baseline's final loss, on every case; the curves of the first. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { labelled } from '../../experiments/outcomes';
+import type { Plan } from '../../experiments/plan';
+import { projectRoot } from '../../tensor/native';
 import { lossCurves } from '../charts/curves';
-import { convergence, convergenceTable } from '../convergence';
+import { convergence, convergenceTable, type StepTimes } from '../convergence';
+import { readCostBench, stepTimes } from '../cost';
 import type { FigureView, TableView } from './view';
 
 const smoothing = 0.9;
 
+/** Times measured alone on the plan's task; nothing where there are none, or the cases are of several tasks. */
+function measuredTimes({ cases, task }: Plan): ReadonlyMap<string, StepTimes> | undefined {
+  const tasks = [...new Set(cases.map((where) => where.task ?? task))];
+  const path = join(projectRoot(__dirname), 'results', 'bench', `methods-${tasks[0]}.json`);
+  return tasks.length === 1 && existsSync(path) ? stepTimes(readCostBench(path)) : undefined;
+}
+
 export const convergenceView: TableView = {
-  make: ({ baseline = 'lora' }, { outcomes }) => {
+  make: (plan, { outcomes }) => {
+    const { baseline = 'lora' } = plan;
     const records = labelled(outcomes);
-    const found = convergence(records, { baseline, smoothing });
-    return found.length > 0 ? [convergenceTable(records, { baseline, smoothing })] : [];
+    if (convergence(records, { baseline, smoothing }).length === 0) return [];
+    return [convergenceTable(records, { baseline, smoothing, times: measuredTimes(plan) })];
   },
   files: { convergence: 'steps to the training loss at which the baseline ends, and how many times as fast that is' },
 };
@@ -20,12 +33,8 @@ export const convergenceCurvesView: FigureView = {
     const first = labelled(outcomes.filter((outcome) => outcome.case === outcomes[0].case));
     const done = first.filter(({ status, spec }) => status === 'completed' && spec.method === baseline);
     if (done.length === 0) return [];
-    const figure = lossCurves(first, {
-      smoothing,
-      band: 'sd',
-      levelOf: baseline,
-      title: 'Who is first at the loss at which the baseline ends?',
-    });
+    const title = 'Who is first at the loss at which the baseline ends?';
+    const figure = lossCurves(first, { smoothing, band: 'sd', levelOf: baseline, title });
     return [{ ...figure, name: 'convergence-curves' }];
   },
   files: {

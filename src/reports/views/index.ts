@@ -9,7 +9,7 @@ import { lossView, metricView, ranksView } from './figures';
 import { learningRateCurvesView } from './learning-rate-curves';
 import { methodsView } from './methods';
 import { publishedView } from './published';
-import { rankAgreementView } from './rank-agreement';
+import { rankAgreementView, ranksByModelView } from './rank-agreement';
 import { ratesView } from './rates';
 import type { FigureView, TableView } from './view';
 
@@ -25,6 +25,7 @@ export const figureViews: Readonly<Record<string, FigureView>> = {
   metric: metricView,
   loss: lossView,
   ranks: ranksView,
+  'ranks-by-model': ranksByModelView,
   'convergence-curves': convergenceCurvesView,
   'learning-rate-curves': learningRateCurvesView,
 };

@@ -1,0 +1,28 @@
+/**
+ * Where GoRA puts its ranks, over seeds and over the tasks of each base. Ranks are given before the first step, so
+ * one step is enough.
+ */
+import { understandingSets } from '../../data/grammar/sets';
+import { pictureTasks } from '../../data/tasks/pictures';
+import type { Case, Plan } from '../plan';
+
+const named = (tasks: readonly { readonly name: string }[]): Case[] =>
+  tasks.map(({ name }) => ({ label: name, task: name }));
+
+export const rankPlans: readonly Plan[] = [
+  {
+    name: 'rank-distribution',
+    track: 'ranks',
+    title: 'Where does GoRA put its ranks? Three bases, thirteen tasks',
+    task: 'glyphs',
+    variants: [{ label: 'gora', method: 'gora' }],
+    cases: [{ label: 'glyphs' }, ...named(understandingSets), ...named(pictureTasks)],
+    seeds: [1, 2, 3, 4, 5],
+    tuningSeed: 100,
+    grid: [],
+    set: { steps: 1, evalEvery: 0 },
+    baseline: 'gora',
+    view: { tables: ['rank-agreement'], figures: ['ranks-by-model', 'ranks'] },
+    notes: ['One training step a run: the ranks are given before it, and the accuracy means nothing.'],
+  },
+];
