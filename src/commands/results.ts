@@ -94,7 +94,8 @@ export async function indexText(root: string, plans: readonly Plan[] = allPlans(
     const rows: string[][] = [];
     for (const plan of mine) rows.push(await planRow(plan, root));
     const notes = mine.flatMap((plan) => (plan.notes ?? []).map((note) => `- \`${plan.name}\`: ${note}`));
-    sections.push(`## ${title}`, table(['Folder', 'Question', 'Command', 'Runs', 'Machine'], rows), ...notes);
+    sections.push(`## ${title}`, table(['Folder', 'Question', 'Command', 'Runs', 'Machine'], rows));
+    if (notes.length > 0) sections.push(notes.join('\n'));
   }
   return `${[
     '# Results',

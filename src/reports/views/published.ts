@@ -18,9 +18,9 @@ export function findPublished(key: string): PublishedTable {
 
 /** Row of the published table that a variant is set beside. */
 function rowKey(plan: Plan, variant: Variant, table: PublishedTable): string | undefined {
-  const known = (key: string | undefined) => table.rows.find((row) => row.key === key || row.title === key)?.key;
+  const known = (key: string) => table.rows.find((row) => row.key === key || row.title === key)?.key;
   const alone = plan.variants.filter(({ method }) => method === variant.method).length === 1;
-  return known(variant.published) ?? known(variant.label) ?? (alone ? known(variant.method) : undefined);
+  return known(variant.published ?? variant.label) ?? (alone ? known(variant.method) : undefined);
 }
 
 const publishedCell = (text: string | null): Cell => {
