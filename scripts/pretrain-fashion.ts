@@ -2,7 +2,7 @@
  * Pretrains the base model of the task `mnist` on Fashion-MNIST and writes data/fashion-vit/: checkpoint and facts for
  * its card.
  *
- *   npx tsx scripts/pretrain-fashion.ts --data DIR [--steps 4000] [--batch 64] [--lr 0.001] [--seed 1] [--out data/fashion-vit]
+ *   npx tsx scripts/pretrain-fashion.ts --data DIR [--steps 2000] [--batch 64] [--lr 0.001] [--seed 1] [--out data/fashion-vit]
  *
  * DIR (or GORA_DATA) holds fashion-mnist/. Accuracy is on Fashion-MNIST's 10,000 test images.
  */
@@ -13,7 +13,7 @@ import { FEATURES, TOKENS } from '../src/data/pictures';
 import { picturesVit } from '../src/data/pictures/model';
 import { pretrain, runScript, settingsOf } from './pretrain-encoder';
 
-const settings = settingsOf({ steps: 4000, batch: 64, lr: 0.001, seed: 1, out: 'data/fashion-vit' });
+const settings = settingsOf({ steps: 2000, batch: 64, lr: 0.001, seed: 1, out: 'data/fashion-vit' });
 
 runScript(
   pretrain('fashion-vit', picturesVit(MNIST_CLASSES), settings, () => {

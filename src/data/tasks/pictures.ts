@@ -69,13 +69,13 @@ export function pictureTask(set: PictureSet, shots: number): Task<PictureOptions
 
 /** Training pictures a class by default: where full fine-tuning, LoRA and the frozen base differ. */
 const SHOTS: Readonly<Record<string, number>> = {
-  vehicles: 80,
-  textures: 60,
+  vehicles: 120,
+  textures: 120,
   land: 80,
   signs: 40,
   aerial: 50,
-  scenes: 60,
-  'house-numbers': 100,
+  scenes: 40,
+  'house-numbers': 60,
 };
 
 export const pictureTasks: readonly Task<PictureOptions>[] = transferSets.map((set) =>

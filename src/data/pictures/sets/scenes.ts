@@ -159,9 +159,22 @@ const painters: Readonly<Record<string, Painter>> = {
   },
 };
 
+/** The scene behind up to four things that stand before the camera. */
+const obstructed =
+  (paint: Painter): Painter =>
+  (random) => {
+    const picture = paint(random);
+    for (let k = random.int(5); k > 0; k--) {
+      const [x, y] = random.uniforms(2, -1, 1);
+      const [half, height] = [within(random, 0.06, 0.16), within(random, 0.1, 0.4)];
+      picture.fill(bar([x, y], [x, y + height], half), within(random, 0, 1));
+    }
+    return picture;
+  };
+
 export const scenes: PictureSet = {
   name: 'scenes',
   title: 'Scenes around a horizon',
-  classes: painters,
-  camera: { contrast: [0.6, 1], inverted: 0, gradient: 0.3, noise: 0.12 },
+  classes: Object.fromEntries(Object.entries(painters).map(([name, paint]) => [name, obstructed(paint)])),
+  camera: { contrast: [0.4, 0.85], inverted: 0, gradient: 0.3, noise: 0.16 },
 };
