@@ -35,15 +35,48 @@ export function sum(random: Random): string {
   return equation(operator === '+' ? from(random, 0, LARGEST - b) : from(random, b, LARGEST), operator, b).text;
 }
 
-/** One person, one change, and what follows: `anna has 1 2 pears . anna buys 5 pears . now anna has 1 7 pears .` */
+/** A change of a count: the verb, and by how much; what there is stays from 0 to `LARGEST`. */
+function changeOf(random: Random, before: number): { verb: string; operator: '+' | '-'; by: number } {
+  const gains = before < 2 || (before <= LARGEST - 20 && random.uniform() < 0.5);
+  const verb = random.pick(Object.values(gains ? GAINING : LOSING).flat());
+  return { verb, operator: gains ? '+' : '-', by: from(random, 1, gains ? 20 : Math.min(20, before)) };
+}
+
+/**
+ * One person and what follows from each change at once, in words or as a sum:
+ * `anna has 1 2 pears . anna buys 5 pears . now anna has 1 7 pears .`
+ */
 export function statement(random: Random): string {
   const person = random.pick(NAMES);
   const thing = random.pick(THINGS);
-  const gains = random.uniform() < 0.5;
-  const verb = random.pick(Object.values(gains ? GAINING : LOSING).flat());
-  const change = from(random, 1, 20);
-  const before = gains ? from(random, 1, 60) : from(random, change, 79);
-  const after = gains ? before + change : before - change;
-  const all = `${person} has ${spell(before)} ${thing} . ${person} ${verb} ${spell(change)} ${thing} .`;
-  return `${all} now ${person} has ${spell(after)} ${thing} .`;
+  let count = from(random, 1, 60);
+  const all = [`${person} has ${spell(count)} ${thing} .`];
+  for (let changes = 1 + random.int(2); changes > 0; changes--) {
+    const { verb, operator, by } = changeOf(random, count);
+    const { text, result } = equation(count, operator, by);
+    const after = `now ${person} has ${spell(result)} ${thing}`;
+    all.push(`${person} ${verb} ${spell(by)} ${thing} . ${random.pick([after, `that is ${text}`])} .`);
+    count = result;
+  }
+  return all.join(' ');
+}
+
+/** Boxes, questions and answers, one step each: `anna has 3 boxes with 4 pears each , that is 3 * 4 = 1 2 .` */
+export function question(random: Random): string {
+  const person = random.pick(NAMES);
+  const thing = random.pick(THINGS);
+  if (random.int(3) === 0) {
+    const [boxes, each] = [from(random, 2, 9), from(random, 2, 9)];
+    const { text } = equation(boxes, '*', each);
+    return `${person} has ${spell(boxes)} boxes with ${spell(each)} ${thing} each , that is ${text} .`;
+  }
+  if (random.int(2) === 0) return `what is the answer to ${sum(random).replace('=', '? \n the answer is')} .`;
+  const count = spell(from(random, 0, LARGEST));
+  const asked = random.pick([
+    `how many ${thing} has ${person} now`,
+    `how many ${thing} has ${person}`,
+    `what number of ${thing} has ${person}`,
+    `how many are the ${thing} of ${person}`,
+  ]);
+  return `${person} has ${count} ${thing} . ${asked} ? \n ${count} ${thing} .`;
 }

@@ -7,7 +7,7 @@
  * Validation and test combine tasks, wordings and endings as training never does.
  */
 import type { Random } from '../../tensor/random';
-import { KINDS, kindOf, PLACES, withS } from '../grammar/lexicon';
+import { KINDS, kindOf, NAMES, PLACES, withS } from '../grammar/lexicon';
 import { type Exercise, type ExerciseKind, pickSome, type Split } from './exercise';
 
 const COUNTS = ['one', 'two', 'three', 'four'] as const;
@@ -145,6 +145,9 @@ function write(random: Random, split: Split): Exercise {
 
 export const instructions: ExerciseKind = { name: 'instructions', context: 40, write };
 
+/** Verbs of the instructions, which the base model meets in requests without an answer. */
+const ASKING = 'list give find choose name keep say write repeat reverse begin end'.split(' ');
+
 /** Plain texts about lists, order and saying things, for pretraining: the same skills in other words. */
 export function remark(random: Random): string {
   const words = pickSome(random, NOUNS, 2 + random.int(3));
@@ -152,8 +155,8 @@ export function remark(random: Random): string {
   const some = pickSome(random, KINDS[kind], 1 + random.int(4));
   const count = 2 + random.int(3);
   const word = random.pick(NOUNS);
-  const who = random.pick(['anna', 'ben', 'clara', 'david', 'emma', 'felix']);
-  switch (random.int(7)) {
+  const who = random.pick(NAMES);
+  switch (random.int(9)) {
     case 0:
       return `${who} has ${COUNTS[some.length - 1]} ${some.length === 1 ? kind : withS(kind)} : ${list(some)}`;
     case 1:
@@ -163,9 +166,13 @@ export function remark(random: Random): string {
     case 3:
       return `in ${list(words)} the first is ${words[0]} , the second ${words[1]} , the last ${words.at(-1)}`;
     case 4:
-      return `please ${random.pick(['list', 'give', 'find', 'choose', 'name', 'turn round', 'keep'])} the ${word} . yes`;
+      return `please ${random.pick([...ASKING])} the ${word} . yes`;
     case 5:
       return `${who} begins with ${words[0]} and ends with ${words[1]} : ${words[0]} ${word} ${words[1]}`;
+    case 6:
+      return `${who} begins with please and says ${list(words)} : \n please ${list(words)}`;
+    case 7:
+      return `${who} says ${list(words)} and ends with stop : \n ${list(words)} stop`;
     default: {
       const other = pickSome(
         random,

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Batch } from '../../models/model';
 import type { Random } from '../../tensor/random';
 import { passage } from '../grammar/text';
-import { statement, sum } from './arithmetic';
+import { question, statement, sum } from './arithmetic';
 import { remark } from './instructions';
 import { glossary, snippet } from './programs';
 import { reasoningTokenizer } from './vocabulary';
@@ -11,11 +11,12 @@ import { reasoningTokenizer } from './vocabulary';
 type Writer = (random: Random) => string;
 
 const WRITERS: readonly (readonly [Writer, number])[] = [
-  [passage, 0.2],
-  [sum, 0.3],
-  [statement, 0.15],
-  [(random) => `${snippet(random)}`, 0.1],
-  [(random) => `${glossary(random)} .`, 0.1],
+  [passage, 0.1],
+  [sum, 0.2],
+  [statement, 0.2],
+  [question, 0.1],
+  [snippet, 0.1],
+  [(random) => `${glossary(random)} .`, 0.15],
   [(random) => `${remark(random)} .`, 0.15],
 ];
 

@@ -6,6 +6,7 @@
  *     y = x + 3 ; y = y * 2 ; return y ;
  */
 import type { Random } from '../../tensor/random';
+import { NAMES } from '../grammar/lexicon';
 import { type Exercise, type ExerciseKind, from, type Split, spell } from './exercise';
 import { ProgramError, parseProgram, runProgram } from './interpreter';
 
@@ -182,12 +183,14 @@ export function snippet(random: Random): string {
   const guarded = () =>
     `${random.pick(['if', 'while'])} ${random.pick(names)} ${random.pick(['<', '>'])} ${atom()} { ${assign()} }`;
   const body = Array.from({ length: 1 + random.int(3) }, () => (random.int(3) === 0 ? guarded() : assign()));
-  return `${body.join(' ')} return ${random.pick(names)} ;`;
+  const title = random.int(3) === 0 ? `a program of ${random.pick(NAMES)} : \n ` : '';
+  return `${title}${body.join(' ')} return ${random.pick(names)} ;`;
 }
 
 /** What the words of descriptions mean, one operation at a time, for pretraining: `twice n is n * 2 .` */
 export function glossary(random: Random): string {
   const k = spell(from(random, 2, 40));
+  const b = spell(from(random, 2, 9));
   const v = random.pick(['x', 'n', 'z', 'y']);
   const meaning = random.pick([
     [`${v} + ${k}`, [`${v} plus ${k}`, `the sum of ${v} and ${k}`, `${k} more than ${v}`, `add ${k} to ${v}`]],
@@ -197,6 +200,13 @@ export function glossary(random: Random): string {
     [`${v} * ${v}`, [`the square of ${v}`, `${v} by itself`, `square ${v}`]],
     [`${v} < ${k}`, [`${v} is less than ${k}`, `${v} is below ${k}`]],
     [`${v} > ${k}`, [`${v} is more than ${k}`, `${v} is above ${k}`]],
+    [`if ${v} < ${k} { ${v} = ${k} ; }`, [`if ${v} is less than ${k} then use ${k}`, `use ${k} if ${v} is below ${k}`]],
+    [`if ${v} > ${k} { ${v} = ${k} ; }`, [`if ${v} is above ${k} then use ${k}`, `use ${k} if ${v} is more than ${k}`]],
+    [
+      `while ${v} < ${k} { ${v} = ${v} + ${b} ; }`,
+      [`while ${v} is below ${k} add ${b}`, `add ${b} while ${v} is less than ${k}`],
+    ],
+    [`${v} = ${v} + ${b} ;`, [`add ${b} to ${v} and keep it`]],
   ] as const);
   const [code, wordings] = meaning;
   return `${random.pick(wordings as readonly string[])} : ${code}`;
