@@ -2,19 +2,15 @@
  * The kit as one contender: a process that runs one training step for every line it reads and answers with its cost.
  * Arguments: model, method, compiled | eager, and a folder to leave weights, batch and adapters in (for the peer).
  */
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type TensorToWrite, writeSafetensors } from '../src/formats/safetensors-write';
 import type { Adapters } from '../src/methods/method';
 import { saveAdapters } from '../src/methods/save';
-import type { Batch, Model } from '../src/models/model';
-import { exportWeights } from '../src/models/params';
 import { startBackend } from '../src/tensor/backend';
 import { peakResidentBytes } from '../src/tensor/memory';
 import { AdamW } from '../src/training/adamw';
 import { trainableOf } from '../src/training/step';
 import { Stepper } from '../src/training/stepper';
-import { attach, makeModel, TRAINING } from './cases';
+import { attach, leave, makeModel, TRAINING } from './cases';
 
 /** What a contender answers to every step. */
 export interface StepCost {
@@ -25,15 +21,6 @@ export interface StepCost {
   readonly loss: number;
   /** How the step ran. */
   readonly mode: string;
-}
-
-async function leave(model: Model, batch: Batch, folder: string): Promise<void> {
-  const tensors = new Map<string, TensorToWrite>(await exportWeights(model));
-  for (const [name, tensor] of Object.entries(batch)) {
-    const data = (await tensor.data()) as Float32Array | Int32Array;
-    tensors.set(`batch.${name}`, { shape: tensor.shape, data });
-  }
-  writeSafetensors(join(folder, 'weights.safetensors'), tensors);
 }
 
 async function main([name, method, mode, folder]: string[]): Promise<void> {

@@ -5,18 +5,16 @@
  * Run: npm run bench -- [--rounds 20] [--models kwt1,decoder256] [--methods full,lora] [--wasm 3]
  * PyTorch runs where `GORA_PYTHON` (else `python3`) has torch, transformers, peft and safetensors.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/formats/atomic';
-import { KWT1 } from '../src/models/encoder';
-import { METHODS, MODELS, TRAINING } from './cases';
+import { layoutOf, METHODS, MODELS, TRAINING } from './cases';
 import type { StepCost } from './contender';
+import { root } from './facts';
+import { kitCommand, pythonWithPeft, Runner } from './peers';
 
-const root = resolve(__dirname, '..');
 /** Steps that are not counted: recording and building the graph, first allocations. */
 const WARM_UP = 4;
 const WASM = 'kit wasm';
@@ -31,54 +29,10 @@ interface Contender {
   readonly rounds: number;
 }
 
-/** A process that answers one line a step. */
-class Runner {
-  private readonly child: ChildProcess;
-  private readonly lines: AsyncIterator<string>;
-
-  constructor(contender: Contender) {
-    const [program, ...args] = contender.command;
-    const env = { ...process.env, ...contender.env };
-    this.child = spawn(program, args, { cwd: root, env, stdio: ['pipe', 'pipe', 'inherit'] });
-    this.lines = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]();
-  }
-
-  /** @throws Error when the process ended instead. */
-  async answer<T>(): Promise<T> {
-    const { value, done } = await this.lines.next();
-    if (done) throw new Error('a contender ended early; see its message above');
-    return JSON.parse(value);
-  }
-
-  async step(): Promise<StepCost> {
-    this.child.stdin!.write('\n');
-    return this.answer<StepCost>();
-  }
-
-  stop(): void {
-    this.child.stdin!.end();
-    this.child.kill();
-  }
-}
-
-function pythonWithPeft(): string | null {
-  const python = process.env.GORA_PYTHON || 'python3';
-  try {
-    execFileSync(python, ['-c', 'import torch, transformers, peft, safetensors'], { stdio: 'ignore' });
-    return python;
-  } catch {
-    console.error(`${python} has no torch, transformers, peft and safetensors: set GORA_PYTHON. PyTorch is left out`);
-    return null;
-  }
-}
-
 function contendersOf(model: string, method: string, folder: string, rounds: number, wasm: number): Contender[] {
-  const threads = availableParallelism();
-  const kit = (mode: string, ...more: string[]) => [
-    process.execPath,
-    ...['--import', 'tsx', join(__dirname, 'contender.ts'), model, method, mode, ...more],
-  ];
-  const native = { GORA_BACKEND: 'native' };
+  const threads = Number(flags.threads);
+  const kit = (mode: string, ...more: string[]) => kitCommand('contender.ts', model, method, mode, ...more);
+  const native = { GORA_BACKEND: 'native', TF_NUM_INTRAOP_THREADS: String(threads) };
   const all: Contender[] = [
     { name: 'kit compiled', command: kit('compiled', folder), env: native, warmUp: WARM_UP, rounds },
     { name: 'kit eager', command: kit('eager'), env: native, warmUp: WARM_UP, rounds },
@@ -86,12 +40,11 @@ function contendersOf(model: string, method: string, folder: string, rounds: num
   if (wasm > 0)
     all.push({ name: WASM, command: kit('eager'), env: { GORA_BACKEND: 'wasm' }, warmUp: WASM_WARM_UP, rounds: wasm });
   if (python) {
-    const config = MODELS[model].decoder ?? KWT1;
     const command = [
       python,
       join(__dirname, 'peer.py'),
       folder,
-      JSON.stringify({ config, threads, training: TRAINING }),
+      JSON.stringify({ config: layoutOf(model), threads, training: TRAINING }),
     ];
     all.push({ name: 'PyTorch', command, env: {}, warmUp: WARM_UP, rounds });
     all.push({ name: 'PyTorch, no spinning', command, env: { GOMP_SPINCOUNT: '0' }, warmUp: WARM_UP, rounds });
@@ -105,13 +58,13 @@ async function compare(model: string, method: string, rounds: number, wasm: numb
   const runners: { contender: Contender; runner: Runner; costs: StepCost[] }[] = [];
   try {
     for (const contender of contendersOf(model, method, folder, rounds, wasm)) {
-      const runner = new Runner(contender);
+      const runner = new Runner(contender.command, contender.env);
       runners.push({ contender, runner, costs: [] });
       await runner.answer(); // the first one leaves what the peers read
     }
     for (let step = 0; step < WARM_UP + rounds; step++) {
       for (const { contender, runner, costs } of runners)
-        if (step < contender.warmUp + contender.rounds) costs.push(await runner.step());
+        if (step < contender.warmUp + contender.rounds) costs.push(await runner.ask<StepCost>());
     }
     return new Map(runners.map(({ contender, costs }) => [contender.name, costs]));
   } finally {
@@ -156,6 +109,7 @@ const { values: flags } = parseArgs({
     wasm: { type: 'string', default: '3' },
     models: { type: 'string', default: Object.keys(MODELS).join() },
     methods: { type: 'string', default: METHODS.join() },
+    threads: { type: 'string', default: String(availableParallelism()) },
     out: { type: 'string', default: join(root, 'results', 'bench') },
   },
 });
