@@ -49,26 +49,48 @@ function answers(study: GradientStudy, request: GradientStudyRequest): boolean {
   );
 }
 
+/** Studies of the seeds 1 … `seeds`, those on disk as they are; `onWrite` is told of every new file. */
+export async function collectStudies(
+  request: Omit<GradientStudyRequest, 'seed'>,
+  seeds: number,
+  records: string,
+  dataDir: string,
+  onWrite: (path: string) => void,
+): Promise<GradientStudy[]> {
+  const onDisk = new Map(readGradientStudies(records).map((study) => [study.id, study]));
+  const studies: GradientStudy[] = [];
+  for (let seed = 1; seed <= seeds; seed++) {
+    const one = { ...request, seed };
+    const known = onDisk.get(`gradients-${request.task}-s${seed}`);
+    if (known && answers(known, one)) {
+      studies.push(known);
+      continue;
+    }
+    const study = await studyGradients(one, dataDir);
+    onWrite(writeGradientStudy(records, study));
+    studies.push(study);
+  }
+  return studies;
+}
+
 export async function gradientsCommand(args: string[]): Promise<number> {
   const { values } = parse(args, options);
   const { task, model, reference } = values;
   if (!task) throw new UserError('gradients of what? --task NAME; `gora list tasks` shows what exists');
-  const counts = (values.counts ?? '1,2,4,8,16,32,64').split(',').map((text) => positive(text, '--counts'));
+  const request = {
+    task,
+    model,
+    counts: (values.counts ?? '1,2,4,8,16,32,64').split(',').map((text) => positive(text, '--counts')),
+    reference: reference === undefined ? undefined : positive(reference, '--reference'),
+    set: parseSettings(values.set),
+  };
   const seeds = positive(values.seeds ?? '5', '--seeds');
   const folder = outFolder('gradients', values.out);
   const records = join(recordsFolder(values.out), 'gradients');
-  const onDisk = new Map(readGradientStudies(records).map((study) => [study.id, study]));
-  const studies: GradientStudy[] = [];
-  for (let seed = 1; seed <= seeds; seed++) {
-    const request: GradientStudyRequest = {
-      ...{ task, model, seed, counts, set: parseSettings(values.set) },
-      reference: reference === undefined ? undefined : positive(reference, '--reference'),
-    };
-    const known = onDisk.get(`gradients-${task}-s${seed}`);
-    const study = known && answers(known, request) ? known : await studyGradients(request, dataFolder(values.data));
-    if (study !== known) process.stderr.write(`${relative(process.cwd(), writeGradientStudy(records, study))}\n`);
-    studies.push(study);
-  }
+  const local = (path: string) => relative(process.cwd(), path);
+  const studies = await collectStudies(request, seeds, records, dataFolder(values.data), (path) =>
+    process.stderr.write(`${local(path)}\n`),
+  );
   const table = gradientStudyTable(studies);
   const files = saveTable(table, folder);
   try {
@@ -76,7 +98,6 @@ export async function gradientsCommand(args: string[]): Promise<number> {
   } finally {
     await closeRenderer();
   }
-  process.stdout.write(`${exportTable(table, 'text')}\n`);
-  process.stdout.write(`${files.map((file) => `  ${relative(process.cwd(), file)}`).join('\n')}\n`);
+  process.stdout.write(`${exportTable(table, 'text')}\n${files.map((file) => `  ${local(file)}`).join('\n')}\n`);
   return 0;
 }

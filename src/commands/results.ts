@@ -17,7 +17,7 @@ const others: Readonly<Record<string, readonly [string, string]>> = {
     'step time, preparation, memory, start-up, growth; against PyTorch and PEFT; native against wasm',
     '`npm run bench`, `npx tsx bench/methods.ts TASK`, `npx tsx bench/backends.ts`',
   ],
-  studies: ['gradients sampled in few batches against a large batch', 'see the file'],
+  gradients: ['how many batches a mean gradient needs', '`npm run gora -- gradients --task TASK`'],
 };
 
 const escaped = (text: string) => text.replaceAll('|', '\\|');
