@@ -7,6 +7,7 @@ export { type Bound, type Check, type Equality, showChecks } from './checks';
 export { toFrame } from './frame';
 export { plansOf, type Rerun, type ShowPlanOptions, showPlan, showTrack } from './plan';
 export { type Progress, showProgress } from './progress';
+export { showCosts, showGradientStudies } from './studies';
 export type { FrameLike, Row, TableOptions, TableSource } from './table';
 
 /** Shows rows, a danfo.js DataFrame, or a table made from run records. */
