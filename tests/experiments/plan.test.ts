@@ -6,11 +6,12 @@ import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { registerTask } from '../../src/data/tasks';
 import { Interrupted } from '../../src/errors';
-import { averaged, labelled } from '../../src/experiments/outcomes';
+import { averaged, averages, labelled } from '../../src/experiments/outcomes';
 import { type Plan, quick } from '../../src/experiments/plan';
-import { runPlan } from '../../src/experiments/plan-runs';
+import { readPlan, runPlan } from '../../src/experiments/plan-runs';
 import { RunFailed, runExperiment } from '../../src/experiments/run';
 import { readRecords } from '../../src/experiments/store';
+import { methodTable } from '../../src/reports';
 import { startBackend } from '../../src/tensor/backend';
 import { tempDir } from '../support/temp';
 import { toyTask } from '../support/toy-task';
@@ -18,6 +19,8 @@ import { toyTask } from '../support/toy-task';
 before(async () => {
   await startBackend();
   registerTask(toyTask as never);
+  const primary = { metric: 'loss', title: 'Loss (nats)', higherIsBetter: false };
+  registerTask({ ...toyTask, name: 'toy-loss', primary } as never);
 });
 
 const plan: Plan = {
@@ -91,6 +94,48 @@ test('labels replace task and method for tables', async (t) => {
   const [mean] = averaged(result.outcomes);
   assert.equal(averaged(result.outcomes).length, 2);
   assert.equal(mean.metrics.accuracy, ((calm?.accuracy ?? 0) + (loud?.accuracy ?? 0)) / 2);
+});
+
+test('cases of several tasks keep their records apart and average only in one unit', async (t) => {
+  const records = tempDir(t);
+  const cases = [{ label: 'calm' }, { label: 'loss', task: 'toy-loss' }];
+  const mixed: Plan = { ...plan, cases, grid: [], seeds: [1], set: { steps: 1 } };
+  const { outcomes, tuning } = await runPlan(mixed, { records, dataDir: records });
+  assert.equal(tuning.length, 0);
+  assert.deepEqual(readdirSync(records).sort(), ['toy', 'toy-loss']);
+  assert.equal(averages(outcomes), false, 'accuracy and loss have no mean');
+  assert.equal(averages(outcomes.filter((outcome) => outcome.case === 'calm')), true);
+  const table = methodTable(labelled(outcomes), { baseline: 'none' });
+  assert.ok(!table.columns.some(({ title }) => title === 'Average'));
+  assert.ok(table.columns.some(({ title }) => title === 'Average rank'));
+  assert.equal(outcomes[0].record.notes.stepMode, 'eager', 'one step is never compiled');
+});
+
+test('a diverged rate is known on the next call, and a variant may keep its own rate', async (t) => {
+  const records = tempDir(t);
+  const started: string[] = [];
+  const context = { records, dataDir: records, onRun: (label: string) => void started.push(label) };
+  const wild: Plan = {
+    ...plan,
+    variants: [
+      { label: 'tuned', method: 'lora', grid: [1e-3, 1e38] },
+      { label: 'fixed', method: 'lora', set: { lr: 0.004 }, grid: [] },
+    ],
+    cases: [plan.cases[0]],
+    seeds: [1],
+    set: { steps: 1 },
+  };
+  assert.deepEqual((await readPlan(wild, records)).done, 0);
+  const { outcomes } = await runPlan(wild, context);
+  assert.deepEqual(
+    outcomes.map(({ record }) => record.spec.training.lr),
+    [1e-3, 0.004],
+  );
+  assert.equal(started.length, 4);
+  await runPlan(wild, context);
+  assert.equal(started.length, 4, 'the diverged run is a result');
+  const { done, total } = await readPlan(wild, records);
+  assert.deepEqual([done, total], [4, 4]);
 });
 
 test('an interrupted plan says so and keeps what is done', async (t) => {

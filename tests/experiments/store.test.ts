@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { RunRecord } from '../../src/experiments/record';
+import { type RunRecord, recordCurve } from '../../src/experiments/record';
 import { findRecord, readRecord, readRecords, writeRecord } from '../../src/experiments/store';
 import { tempDir } from '../support/temp';
 
@@ -45,6 +45,40 @@ test('a cancelled record does not replace a completed one, but a completed one r
   writeRecord(dir, record('cancelled', 3));
   assert.equal(findRecord(dir, 'toy-lora-s1-0123abcd')?.metrics.loss, 2);
   assert.ok(existsSync(join(dir, 'toy-lora-s1-0123abcd.cancelled.json')));
+});
+
+test('the file is compact: a line a list, steps as a range, rounded curves; the older layout still reads', (t) => {
+  const dir = tempDir(t);
+  const step = Array.from({ length: 300 }, (_, i) => i + 1);
+  const long: RunRecord = {
+    ...record('completed'),
+    curve: recordCurve({ step, loss: step.map((i) => 1 / i), lr: step.map((i) => 0.01 / 3 / i) }),
+    evaluations: (['validation', 'test'] as const).map((split) => ({
+      step: 300,
+      split,
+      metrics: { loss: 1, accuracy: 2 },
+    })),
+  };
+  const path = writeRecord(dir, long);
+  const text = readFileSync(path, 'utf8');
+  const begins = text.split('\n').map((line) => line.slice(0, 40));
+  for (const start of [
+    '  "step": {"from":1,"by":1,"count":300},',
+    '  "loss": [1,0.5,0.3333333,0.25,',
+    '  "lr": [0.00333333,',
+  ]) {
+    assert.ok(
+      begins.some((line) => line.startsWith(start)),
+      start,
+    );
+  }
+  assert.ok(begins.includes('  {"step":300,"split":"test","metrics":{"'), 'one line an evaluation');
+  assert.ok(begins.length < 40);
+  assert.deepEqual(readRecord(path), long);
+  writeFileSync(path, JSON.stringify(long, null, 1));
+  assert.deepEqual(readRecord(path), long);
+  const uneven = { ...long, curve: { step: [1, 2, 4], loss: [3, 2, 1], lr: [1, 1, 1] } };
+  assert.deepEqual(readRecord(writeRecord(dir, uneven)), uneven);
 });
 
 test('a broken record is refused with file and field', (t) => {
