@@ -1,16 +1,22 @@
 /** The generated world: its words, what follows from what, gaps, and the five sets. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join as joinPath } from 'node:path';
 import { describe, it } from 'node:test';
 import { judgedSentence } from '../../src/data/grammar/agreement';
 import { type Clause, sayClause, sayTransfer } from '../../src/data/grammar/clause';
 import { inference, join, type Relation, verdictOf } from '../../src/data/grammar/inference';
 import { article, kindOf, past, rivalsOf, synonymOf, withS } from '../../src/data/grammar/lexicon';
+import { GRAMMAR_T5 } from '../../src/data/grammar/model';
 import { rephrased } from '../../src/data/grammar/paraphrase';
 import { pretrainingShape, pretrainingText } from '../../src/data/grammar/pretraining';
 import { type UnderstandingSet, understandingSets, writeExamples } from '../../src/data/grammar/sets';
 import { corruptSpans, spanCounts } from '../../src/data/grammar/spans';
 import { passage } from '../../src/data/grammar/text';
 import { grammarTokenizer, SENTINELS } from '../../src/data/grammar/vocabulary';
+import { modelFile } from '../../src/models/load';
+import { t5ConfigJson } from '../../src/models/t5-config';
 import { Random } from '../../src/tensor/random';
 
 const setNamed = (name: string) => understandingSets.find((set) => set.name === name) as UnderstandingSet;
@@ -213,5 +219,21 @@ describe('understanding sets', () => {
       setNamed('sentiment').prompt('the film was great .'),
       'classify the sentiment of the text : the film was great . \n result :',
     );
+  });
+});
+
+describe('the shipped base', () => {
+  const folder = joinPath(modelFile('grammar-t5', ''), '..');
+  const json = (file: string) => JSON.parse(readFileSync(joinPath(folder, file), 'utf8'));
+
+  it('has the vocabulary and the sizes of the code', () => {
+    assert.deepEqual(json('vocabulary.json'), grammarTokenizer.toJSON());
+    assert.deepEqual(json('config.json'), t5ConfigJson(GRAMMAR_T5));
+  });
+
+  it('was trained on the texts that the code writes', () => {
+    const hash = createHash('sha256');
+    for (let i = 0; i < 200; i++) hash.update(JSON.stringify(pretrainingText(new Random(1, `text ${i}`))));
+    assert.equal(hash.digest('hex').slice(0, 16), '4dd59e41db6138e5');
   });
 });

@@ -29,6 +29,12 @@ export function review(random: Random, good: boolean): string {
   return `${person} said that ${remark(random, work, good === right)} and ${pronoun(person)} was ${right ? 'right' : 'wrong'}`;
 }
 
+/** A review whose adjectives all say what it says. */
+export function plainReview(random: Random, good: boolean): string {
+  const say = (list: readonly string[]) => `${topic(random, list)} was ${degree(random)}${adjective(random, good)}`;
+  return chance(random, 0.4) ? say(WORKS) : `${say(WORKS)} and ${say(ASPECTS)}`;
+}
+
 /** A review with what its writer then did, for pretraining: the consequence tells what the adjectives mean. */
 export function reviewWithEnd(random: Random, good: boolean): string {
   const subject = topic(random, chance(random, 0.5) ? WORKS : ASPECTS);

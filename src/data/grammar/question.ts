@@ -71,6 +71,14 @@ export function questionAndSentence(random: Random, answered: boolean): Question
   }
 }
 
+/** A question about one event, and a sentence that tells it or another one. */
+export function plainQuestion(random: Random, answered: boolean): QuestionAndSentence {
+  const word = random.pick(['who', 'what', 'where'] as const);
+  const clause = clauseOf(random);
+  const asked = { ...clause, place: word === 'where' ? (clause.place ?? placeOf(random)) : clause.place };
+  return { question: ask(asked, word), sentence: sayClause(answered ? asked : clauseOf(random)) };
+}
+
 /** A question about the one thing could be meant of the other. */
 const sameThing = (a: Clause, b: Clause): boolean => {
   const kind = (clause: Clause) => kindOf(clause.patient.noun) ?? clause.patient.noun;

@@ -30,7 +30,10 @@ export interface UnderstandingSet {
 }
 
 const about = (what: string) => (text: string) => `classify the ${what} : ${text} \n result :`;
-const pairOf = (first: string, second: string) => `${first} . \n ${second} .`;
+/** Two sentences as one text. */
+export const pairOf = (first: string, second: string): string => `${first} . \n ${second} .`;
+/** A question and a sentence as one text. */
+export const questionOf = (question: string, sentence: string): string => `${question} ? \n ${sentence} .`;
 
 export const understandingSets: readonly UnderstandingSet[] = [
   {
@@ -73,7 +76,7 @@ export const understandingSets: readonly UnderstandingSet[] = [
     length: 50,
     write: (random, label) => {
       const { question, sentence } = questionAndSentence(random, label === 'entailment');
-      return `${question} ? \n ${sentence} .`;
+      return questionOf(question, sentence);
     },
     prompt: about('semantic similarity of the question and the sentence'),
   },

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { modelFile } from '../../models/load';
 import { loadT5 } from '../../models/t5-load';
 import { Random } from '../../tensor/random';
+import { mixed } from '../grammar/plain';
 import { evaluateLabels, type SequencePair, type SequenceShape, sequenceSet } from '../grammar/sequences';
 import { type Labelled, type UnderstandingSet, understandingSets, writeExamples } from '../grammar/sets';
 import { grammarTokenizer } from '../grammar/vocabulary';
@@ -28,19 +29,27 @@ interface Size {
   /** Training texts a label. */
   readonly shots: number;
   readonly steps: number;
+  /** Share of easy examples, see `mixed`. */
+  readonly easy: number;
 }
 
 const SIZES: Readonly<Record<string, Size>> = {
-  nli: { shots: 1000, steps: 200 },
-  sentiment: { shots: 200, steps: 200 },
-  acceptability: { shots: 500, steps: 200 },
-  'question-sentence': { shots: 500, steps: 200 },
-  paraphrase: { shots: 500, steps: 200 },
+  nli: { shots: 1000, steps: 200, easy: 0.6 },
+  sentiment: { shots: 200, steps: 200, easy: 0.6 },
+  acceptability: { shots: 500, steps: 200, easy: 0 },
+  'question-sentence': { shots: 500, steps: 200, easy: 0.6 },
+  paraphrase: { shots: 500, steps: 200, easy: 0.6 },
 };
 
-const optionsWith = ({ shots }: Size) =>
+const optionsWith = ({ shots, easy }: Size) =>
   z.strictObject({
     shots: z.int().positive().default(shots).describe('training texts a label'),
+    easy: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(easy)
+      .describe('share of texts, also held-out ones, that surface cues decide'),
   });
 
 const pairOf =
@@ -50,7 +59,7 @@ const pairOf =
     target: grammarTokenizer.encode(label, { eos: true }),
   });
 
-/** The held-out texts of a set: the same in every run, none in both. */
+/** The held-out texts of a set or mixture: the same in every run, none in both. */
 export function heldOut(set: UnderstandingSet): { validation: Labelled[]; test: Labelled[] } {
   const test = writeExamples(set, new Random(HELD_OUT_SEED, `${set.name}/test`), TEST);
   const taken = new Set(test.map(({ text }) => text));
@@ -58,16 +67,17 @@ export function heldOut(set: UnderstandingSet): { validation: Labelled[]; test: 
   return { validation, test };
 }
 
-function understandingTask(set: UnderstandingSet): Task<{ shots: number }> {
-  const size = SIZES[set.name];
+function understandingTask(whole: UnderstandingSet): Task<{ shots: number; easy: number }> {
+  const size = SIZES[whole.name];
   return {
-    name: set.name,
-    title: `${set.title} (shape of ${set.like})`,
+    name: whole.name,
+    title: `${whole.title} (shape of ${whole.like})`,
     models: ['grammar-t5'],
     options: optionsWith(size),
-    primary: { metric: 'accuracy', title: `Test accuracy, ${set.name} (%)`, higherIsBetter: true },
+    primary: { metric: 'accuracy', title: `Test accuracy, ${whole.name} (%)`, higherIsBetter: true },
     training: { steps: size.steps, batch: 32 },
     load: async (o, { random, dataDir, model: name }) => {
+      const set = mixed(whole, o.easy);
       const model = loadT5(dirname(modelFile(name, dataDir)), name);
       const { validation, test } = heldOut(set);
       const taken = new Set([...validation, ...test].map(({ text }) => text));
