@@ -23,7 +23,8 @@ export interface BenchModel {
   readonly t5?: T5Config;
 }
 
-const decoder = (dim: number, layers: number, time: number): DecoderConfig => ({
+/** A decoder with heads of 64 features. */
+export const decoderLayout = (dim: number, layers: number, time: number): DecoderConfig => ({
   dim,
   hidden: (dim / 4) * 11,
   layers,
@@ -59,8 +60,8 @@ const T5_TARGETS = 16;
 
 export const MODELS: Readonly<Record<string, BenchModel>> = {
   kwt1: { title: 'Keyword transformer, batch 64', batch: 64, time: KWT1.tokens },
-  decoder256: { title: 'Decoder d=256 L=4 T=128 B=16', batch: 16, time: 128, decoder: decoder(256, 4, 128) },
-  decoder512: { title: 'Decoder d=512 L=8 T=256 B=8', batch: 8, time: 256, decoder: decoder(512, 8, 256) },
+  decoder256: { title: 'Decoder d=256 L=4 T=128 B=16', batch: 16, time: 128, decoder: decoderLayout(256, 4, 128) },
+  decoder512: { title: 'Decoder d=512 L=8 T=256 B=8', batch: 8, time: 256, decoder: decoderLayout(512, 8, 256) },
   t5: { title: 'T5 d=256 L=4+4 T=64+16 B=16', batch: 16, time: 64, t5: T5 },
 };
 
