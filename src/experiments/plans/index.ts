@@ -6,6 +6,7 @@ import { loraGaAblations } from './ablations-lora-ga';
 import { convergencePlans } from './convergence';
 import { firstPlans } from './first';
 import { rankPlans } from './rank-distribution';
+import { trackPlans } from './tracks';
 
 const registry = new Map<string, Plan>();
 
@@ -16,7 +17,14 @@ export function registerPlan(plan: Plan): void {
   registry.set(plan.name, plan);
 }
 
-for (const plan of [...firstPlans, ...goraAblations, ...loraGaAblations, ...convergencePlans, ...rankPlans])
+for (const plan of [
+  ...firstPlans,
+  ...trackPlans,
+  ...goraAblations,
+  ...loraGaAblations,
+  ...convergencePlans,
+  ...rankPlans,
+])
   registerPlan(plan);
 
 /** In order of registration. */

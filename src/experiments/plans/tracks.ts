@@ -1,0 +1,53 @@
+/**
+ * The main tables: the papers' methods on every task of a track, five seeds. One task of a track, the first, chooses
+ * the learning rates of all: its validation data, a seed of its own.
+ */
+import type { Case, Plan, Variant } from '../plan';
+
+const METHODS = [
+  ...['full', 'lora', 'rslora', 'dora', 'lora+', 'pissa', 'olora', 'eva', 'adalora'],
+  ...['lora-ga', 'gora'],
+];
+const variants: readonly Variant[] = METHODS.map((method) => ({ label: method, method }));
+
+/** The first task tunes for the others. */
+const casesOf = (tasks: readonly string[]): Case[] =>
+  tasks.map((task) => ({ label: task, task, ...(task === tasks[0] ? {} : { tunedOn: tasks[0] }) }));
+
+const common = {
+  variants,
+  seeds: [1, 2, 3, 4, 5],
+  grid: [3e-4, 1e-3, 3e-3, 1e-2, 3e-2],
+  tuningSeed: 100,
+  set: { evalEvery: 0 },
+};
+
+export const trackPlans: readonly Plan[] = [
+  {
+    ...common,
+    name: 'understanding',
+    track: 'understanding',
+    title: 'Small T5 → five understanding tasks: test accuracy (%)',
+    task: 'nli',
+    cases: casesOf(['nli', 'sentiment', 'acceptability', 'question-sentence', 'paraphrase']),
+    published: 't5-glue',
+  },
+  {
+    ...common,
+    name: 'generation',
+    track: 'generation',
+    title: 'Small decoder → worked problems, programs, instructions: right answers on the test set (%)',
+    task: 'word-problems',
+    cases: casesOf(['word-problems', 'programs', 'instructions']),
+    published: 'llama3-generation',
+  },
+  {
+    ...common,
+    name: 'vision',
+    track: 'vision-audio',
+    title: 'Small vision transformer → seven sets: test accuracy (%)',
+    task: 'signs',
+    cases: casesOf(['signs', 'vehicles', 'textures', 'land', 'aerial', 'scenes', 'house-numbers']),
+    published: 'clip-seven',
+  },
+];
