@@ -9,7 +9,7 @@ import { exportTable, type FigureFormat } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
 import { closeRenderer } from '../reports/render';
 import { planFigures, planTables } from '../reports/views';
-import { dataFolder, interruptSignal, parse, recordsFolder } from './args';
+import { dataFolder, interruptSignal, type Parsed, parse, recordsFolder } from './args';
 import { type Comparison, comparisonOf } from './comparison';
 import { progressReporter } from './progress';
 
@@ -29,11 +29,7 @@ const print = (text: string) => void process.stdout.write(`${text}\n`);
 /** Writes all tables and figures of a finished plan and returns their paths. */
 async function report({ plan, folder }: Comparison, result: PlanResult, formats?: FigureFormat[]): Promise<string[]> {
   const files = planTables(plan, result).flatMap((table) => saveTable(table, folder));
-  try {
-    for (const figure of planFigures(plan, result)) files.push(...(await saveFigure(figure, folder, formats)));
-  } finally {
-    await closeRenderer();
-  }
+  for (const figure of planFigures(plan, result)) files.push(...(await saveFigure(figure, folder, formats)));
   return files;
 }
 
@@ -107,12 +103,23 @@ async function list(records: string): Promise<string> {
   return lines.join('\n');
 }
 
+/** Variants of each comparison that a tour of all runs: the baseline and the first others. */
+const TOUR = 4;
+
+function tourOf(comparison: Comparison): Comparison {
+  const { plan } = comparison;
+  const baseline = plan.variants.filter(({ label }) => label === (plan.baseline ?? 'lora'));
+  const others = plan.variants.filter((variant) => !baseline.includes(variant)).slice(0, TOUR - baseline.length);
+  const kept = plan.variants.filter((variant) => baseline.includes(variant) || others.includes(variant));
+  return { ...comparison, plan: { ...plan, variants: kept } };
+}
+
 /** All comparisons cut down, one after the other; one that cannot run does not stop the rest. */
 async function reproduceAll(data: string | undefined, out: string | undefined): Promise<number> {
   let failed = 0;
   for (const { name } of allPlans()) {
     const started = performance.now();
-    const comparison = comparisonOf(name, { quick: true });
+    const comparison = tourOf(comparisonOf(name, { quick: true }));
     const place = out ? { ...comparison, folder: join(out, name), records: recordsFolder(out) } : comparison;
     try {
       await reproduce(place, data, undefined, ['svg']);
@@ -126,21 +133,28 @@ async function reproduceAll(data: string | undefined, out: string | undefined): 
   return failed > 0 ? 1 : 0;
 }
 
-export async function reproduceCommand(args: string[]): Promise<number> {
-  const { values, positionals } = parse(args, options, 1);
+async function command({ values, positionals }: Parsed<typeof options>): Promise<number> {
+  const { quick, seeds, data, out, part } = values;
   if (values.list) {
-    print(await list(recordsFolder(values.out)));
+    print(await list(recordsFolder(out)));
     return 0;
   }
-  const share = values.part === undefined ? undefined : parsePart(values.part);
+  const share = part === undefined ? undefined : parsePart(part);
   if (positionals.length > 0) {
-    const { quick, seeds, out, data } = values;
     const comparison = comparisonOf(positionals[0], { quick, seeds, folder: out });
     await reproduce(comparison, data, share, quick ? ['svg'] : undefined);
     return 0;
   }
-  if (values.quick && !share && values.seeds === undefined) return reproduceAll(values.data, values.out);
+  if (quick && !share && seeds === undefined) return reproduceAll(data, out);
   throw new UserError(
     'reproduce what? `gora reproduce --list` shows the comparisons; --quick alone runs them all short',
   );
+}
+
+export async function reproduceCommand(args: string[]): Promise<number> {
+  try {
+    return await command(parse(args, options, 1));
+  } finally {
+    await closeRenderer();
+  }
 }
