@@ -2,7 +2,7 @@
  * Pretrains the base model of the language-understanding tasks by span corruption and writes data/grammar-t5/: the
  * model as a Hugging Face folder, its vocabulary, and facts for its card.
  *
- *   npx tsx scripts/pretrain-t5.ts [--steps 3000] [--batch 32] [--lr 0.003] [--seed 1] [--out data/grammar-t5]
+ *   npx tsx scripts/pretrain-t5.ts [--steps 8000] [--batch 32] [--lr 0.003] [--seed 1] [--out data/grammar-t5]
  *
  * Every text is written once and never seen again; the loss reported is on texts no step has seen.
  */
@@ -28,7 +28,7 @@ import { train } from '../src/training/train';
 
 const { values: flags } = parseArgs({
   options: {
-    steps: { type: 'string', default: '3000' },
+    steps: { type: 'string', default: '8000' },
     batch: { type: 'string', default: '32' },
     lr: { type: 'string', default: '0.003' },
     seed: { type: 'string', default: '1' },
