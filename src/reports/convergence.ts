@@ -1,8 +1,9 @@
 /**
- * How soon a method reaches the training loss at which the baseline ends: the papers' "2–4 times faster", measured.
+ * How soon a method reaches the training loss that the baseline has at its end, or at half of its steps: the papers'
+ * "2–4 times faster", measured.
  *
- * The target is the baseline's last smoothed loss under the same seed, hence the same batches in the same order. Its
- * own step is the first at which it is there too, so noise favours no method.
+ * The target is the baseline's smoothed loss there under the same seed, hence the same batches in the same order. Its
+ * own step is the first at which it is at or below that too, so noise favours no method.
  */
 import type { RunRecord } from '../experiments/record';
 import { smooth } from './charts/curves';
@@ -17,6 +18,8 @@ export interface ConvergenceOptions {
   baseline?: string;
   /** Weight of the past in the moving average of the losses; 0.9 by default. */
   smoothing?: number;
+  /** The target is the baseline's loss after this share of its steps; 1 (its end) by default. */
+  share?: number;
   /** Measured times by method, in milliseconds; without them the table has no seconds. */
   times?: ReadonlyMap<string, StepTimes>;
 }
@@ -47,16 +50,21 @@ export interface Convergence {
   readonly runs: readonly Reached[];
 }
 
-/** The first logged step whose smoothed loss is at most `target`; null when there is none. */
+/**
+ * The first logged step, from the highest smoothed loss on, that is at most `target`; null when there is none. Steps
+ * before the peak do not count: a head fitted beforehand makes the loss low until training shakes it.
+ */
 export function stepReaching(curve: RunRecord['curve'], target: number, smoothing: number): number | null {
-  const at = smooth(curve.loss, smoothing).findIndex((loss) => loss <= target);
+  const course = smooth(curve.loss, smoothing);
+  const peak = course.indexOf(Math.max(...course));
+  const at = course.findIndex((loss, i) => i >= peak && loss <= target);
   return at < 0 ? null : curve.step[at];
 }
 
 /** Every method on every task beside the baseline, over the seeds that both ran. Tasks without the baseline are left out. */
 export function convergence(
   records: readonly RunRecord[],
-  { baseline = 'lora', smoothing = 0.9 }: ConvergenceOptions = {},
+  { baseline = 'lora', smoothing = 0.9, share = 1 }: ConvergenceOptions = {},
 ): Convergence[] {
   const groups = groupRecords(records.filter((record) => record.curve.loss.length > 0));
   return groups.flatMap(({ task, method, records: mine }): Convergence[] => {
@@ -64,12 +72,15 @@ export function convergence(
     const runs = mine.flatMap((record): Reached[] => {
       const other = base?.records.find(({ spec }) => spec.seed === record.spec.seed);
       if (!other) return [];
-      const target = smooth(other.curve.loss, smoothing).at(-1)!;
+      const course = smooth(other.curve.loss, smoothing);
+      const target = course[Math.max(1, Math.ceil(share * course.length)) - 1];
+      const baselineStep = stepReaching(other.curve, target, smoothing);
+      if (baselineStep === null) return []; // its loss peaks later
       return [
         {
           seed: record.spec.seed,
           step: stepReaching(record.curve, target, smoothing),
-          baselineStep: stepReaching(other.curve, target, smoothing)!,
+          baselineStep,
           final: smooth(record.curve.loss, smoothing).at(-1)!,
           target,
           records: [record.id, other.id],
@@ -87,20 +98,12 @@ function valueCell(values: readonly number[], digits: number, records: readonly 
   return { text: meanSdText(summary, digits), numbers: [summary.mean, summary.sd, summary.n], records };
 }
 
-function cellsOf({ method, runs }: Convergence, times: ConvergenceOptions['times']): Cell[] {
+/** Runs that got there, their steps and how many times as fast as the baseline they were. */
+function targetCells(runs: readonly Reached[]): Cell[] {
   const there = runs.flatMap((run) => (run.step === null ? [] : [{ ...run, step: run.step }]));
   const all = [...new Set(runs.flatMap((run) => run.records))];
-  const own = runs.map((run) => run.records[0]);
   const used = [...new Set(there.flatMap((run) => run.records))];
-  const time = times?.get(method);
-  const seconds = time ? there.map(({ step }) => (time.preparation + step * time.step) / 1000) : [];
   return [
-    { text: titleOf(method) },
-    valueCell(
-      runs.map((run) => run.final),
-      3,
-      own,
-    ),
     { text: `${there.length} of ${runs.length}`, numbers: [there.length, runs.length], records: all },
     valueCell(
       there.map((run) => run.step),
@@ -112,35 +115,63 @@ function cellsOf({ method, runs }: Convergence, times: ConvergenceOptions['times
       2,
       used,
     ),
-    ...(times ? [valueCell(seconds, 1, used)] : []),
   ];
+}
+
+function secondsCell({ method, runs }: Convergence, times: NonNullable<ConvergenceOptions['times']>): Cell {
+  const time = times.get(method);
+  const there = runs.filter((run) => run.step !== null);
+  const seconds = time ? there.map((run) => (time.preparation + run.step! * time.step) / 1000) : [];
+  return valueCell(
+    seconds,
+    1,
+    there.map((run) => run.records[0]),
+  );
 }
 
 /** Steps, speed-up and, with measured times, seconds to the baseline's final loss; a row a method and task. */
 export function convergenceTable(records: readonly RunRecord[], options: ConvergenceOptions = {}): Table {
   const { smoothing = 0.9, times } = options;
   const base = titleOf(options.baseline ?? 'lora');
-  const rows = convergence(records, options);
+  const end = convergence(records, { ...options, share: 1 });
+  const half = convergence(records, { ...options, share: 0.5 });
+  const halfOf = ({ task, method }: Convergence) =>
+    half.find((other) => other.task === task && other.method === method)?.runs ?? [];
   const several = tasksOf(records).length > 1;
   const right = (title: string, parts: readonly string[]): Column => ({ title, align: 'right', parts });
   const spread = ['mean', 'sd', 'n'];
-  const partial = rows.some(({ runs }) => runs.some(({ step }) => step === null));
+  const target = (name: string) => [
+    right(`${name}: got there`, ['runs', 'of']),
+    right('steps', spread),
+    right(`× ${base}`, spread),
+  ];
+  const partial = [...end, ...half].some(({ runs }) => runs.some(({ step }) => step === null));
   return {
     name: options.name ?? 'convergence',
-    title: options.title ?? `Steps to ${base}'s final training loss`,
+    title: options.title ?? `Steps to the training loss of ${base}: at its end, and at half of its steps`,
     columns: [
       ...(several ? [{ title: 'Case', align: 'left' as const }] : []),
       { title: 'Method', align: 'left' },
       right('Final training loss', spread),
-      right('Got there', ['runs', 'of']),
-      right('Steps', spread),
-      right(`Times as fast as ${base}`, spread),
-      ...(times ? [right('Seconds with preparation', spread)] : []),
+      ...target('End'),
+      ...(times ? [right('seconds', spread)] : []),
+      ...target('Half'),
     ],
-    rows: rows.map((row) => [...(several ? [{ text: row.task }] : []), ...cellsOf(row, times)]),
+    rows: end.map((row) => [
+      ...(several ? [{ text: row.task }] : []),
+      { text: titleOf(row.method) },
+      valueCell(
+        row.runs.map((run) => run.final),
+        3,
+        row.runs.map((run) => run.records[0]),
+      ),
+      ...targetCells(row.runs),
+      ...(times ? [secondsCell(row, times)] : []),
+      ...targetCells(halfOf(row)),
+    ]),
     notes: [
-      `Training loss as a moving average (β = ${smoothing}, bias-corrected). Target: the last one of ${base} with the same seed; its own step is the first at or below that.`,
-      'Mean ± sample standard deviation over seeds; times as fast: the ratio of steps, seed by seed.',
+      `Training loss as a moving average (β = ${smoothing}, bias-corrected). Target: that of ${base} with the same seed; its own step is the first at or below it, from the highest loss on.`,
+      `Mean ± sample standard deviation over seeds; × ${base}: steps of ${base} over steps of the method, seed by seed.`,
       ...(partial
         ? ['Where not all runs got there, steps and ratios are of those that did: they flatter the method.']
         : []),
