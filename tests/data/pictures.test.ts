@@ -21,7 +21,7 @@ const FINGERPRINTS = {
   textures: '2bd60e39a263',
   land: '908ff34d6e7e',
   signs: 'b2c8899f7b10',
-  aerial: 'b4d398988766',
+  aerial: 'f666130692e1',
   scenes: '00d4d97057af',
   'house-numbers': '9fe0a3cb47c9',
 };

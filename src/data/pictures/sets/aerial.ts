@@ -22,7 +22,7 @@ const road = (from: Point, to: Point, half = 0.11) => bar(from, to, half);
 
 /** Things on a grid: each cell's centre shaken, some cells left out. */
 function scattered(random: Random, across: number, shake: number, missing: number, make: (p: Point) => Shape): Shape {
-  const things: Shape[] = [disc(9, 9, 0.1)];
+  const things: Shape[] = [];
   for (let i = 0; i < across * across; i++) {
     const [dx, dy] = random.uniforms(2, -shake, shake);
     const at = (k: number) => (2 * (k + 0.5)) / across - 1;
@@ -60,10 +60,7 @@ export const aerial: PictureSet = {
     'sparse housing': place(0.45, (random) => [[scattered(random, 4, 0.14, 0.6, house), 0.85]]),
     'round fields': place(0.7, (random) => [[scattered(random, 2, 0.03, 0, ([x, y]) => disc(x, y, 0.42)), 0.3]]),
     'square fields': place(0.7, (random) => [[scattered(random, 2, 0.03, 0, ([x, y]) => box(x, y, 0.4, 0.4)), 0.3]]),
-    'oil tanks': place(0.4, (random) => [
-      [scattered(random, 3, 0.05, 0.2, ([x, y]) => disc(x, y, 0.24)), 0.9],
-      [scattered(random, 3, 0, 1, ([x, y]) => disc(x, y, 0.1)), 0.4],
-    ]),
+    'oil tanks': place(0.4, (random) => [[scattered(random, 3, 0.05, 0.2, ([x, y]) => disc(x, y, 0.24)), 0.9]]),
     stadium: place(0.4, () => {
       const oval = bar([-0.3, 0], [0.3, 0], 0.55);
       return [

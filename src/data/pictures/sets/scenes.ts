@@ -39,6 +39,10 @@ function house(x: number, foot: number, size: number): { walls: Shape; roof: Sha
   return { walls: box(x, foot - size * 0.6, size, size * 0.6), roof: polygon(corners) };
 }
 
+// biome-ignore format: four points
+/** Points outside the picture's corners. */
+const BEYOND: readonly [number, number][] = [[-1.4, -1.4], [1.4, -1.4], [-1.4, 1.4], [1.4, 1.4]];
+
 /** Lines from the frame to a vanishing point. */
 const towards = (vx: number, vy: number, ends: readonly [number, number][]): Shape[] =>
   ends.map((end) => bar([vx, vy], end, 0.035));
@@ -118,26 +122,28 @@ const painters: Readonly<Record<string, Painter>> = {
   road: (random) => {
     const { picture, horizon } = open(random, 0.6);
     const x = within(random, -0.4, 0.4);
-    const surface = polygon([[x - 0.03, horizon], [x + 0.03, horizon], [0.75, 1.2], [-0.75, 1.2]]); // biome-ignore format: one line
+    // biome-ignore format: its corners on one line
+    const surface = polygon([[x - 0.03, horizon], [x + 0.03, horizon], [0.75, 1.2], [-0.75, 1.2]]);
     return picture.fill(surface, 0.2);
   },
   street: (random) => {
     const { picture } = open(random, 0.5);
     const [vx, vy] = vanishing(random);
-    const side = (s: number) => polygon([[vx + 0.06 * s, vy - 0.05], [vx + 0.06 * s, vy + 0.05], [1.2 * s, 0.9], [1.2 * s, -1.3]]); // biome-ignore format: one line
+    // biome-ignore format: its corners on one line
+    const side = (s: number) => polygon([[vx + 0.06 * s, vy - 0.05], [vx + 0.06 * s, vy + 0.05], [1.2 * s, 0.9], [1.2 * s, -1.3]]);
     return picture.fill(side(-1), 0.25).fill(side(1), 0.35);
   },
   corridor: (random) => {
     const [vx, vy] = vanishing(random);
     const picture = new Picture(shaded(0.65, 0.08, noise(random, 4)));
     const far = within(random, 0.12, 0.2);
-    const rays = towards(vx, vy, [[-1.4, -1.4], [1.4, -1.4], [-1.4, 1.4], [1.4, 1.4]]); // biome-ignore format: one line
+    const rays = towards(vx, vy, BEYOND);
     return picture.fill(union(...rays), 0.2).fill(box(vx, vy, far, far), 0.15);
   },
   room: (random) => {
     const [vx, vy] = vanishing(random);
     const picture = new Picture(shaded(0.65, 0.08, noise(random, 4)));
-    const rays = towards(vx, vy, [[-1.4, -1.4], [1.4, -1.4], [-1.4, 1.4], [1.4, 1.4]]); // biome-ignore format: one line
+    const rays = towards(vx, vy, BEYOND);
     const wall = box(vx, vy, 0.55, 0.5);
     const window = box(vx + within(random, -0.25, 0.25), vy - 0.1, 0.15, 0.18);
     return picture

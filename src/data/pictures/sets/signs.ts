@@ -13,10 +13,11 @@ interface Plate {
   readonly fit: readonly [scale: number, drop: number];
 }
 
+// biome-ignore format: a table of plates
 const PLATES: Readonly<Record<string, Plate>> = {
   disc: { shape: disc(0, 0, 0.9), shades: [0.15, 0.95, 0.05], fit: [0.9, 0] },
   triangle: { shape: regular(3, 1.1), shades: [0.15, 0.95, 0.05], fit: [0.62, 0.12] },
-  octagon: { shape: standing(regular(8, 0.95), { x: 0, y: 0, angle: Math.PI / 8, scale: 1 }), shades: [0.95, 0.15, 0.95], fit: [0.9, 0] }, // biome-ignore format: a table
+  octagon: { shape: standing(regular(8, 0.95), { x: 0, y: 0, angle: Math.PI / 8, scale: 1 }), shades: [0.95, 0.15, 0.95], fit: [0.9, 0] },
   diamond: { shape: regular(4, 1.1), shades: [0.05, 0.75, 0.05], fit: [0.72, 0] },
 };
 

@@ -70,10 +70,14 @@ export const textures: PictureSet = {
     waved: pattern(() => (x, y) => step(near(y + 0.22 * Math.sin(5 * x)) - 0.25, 0.3), [2, 3.4]),
     zigzag: pattern(() => (x, y) => step(near(y + 0.8 * near(0.8 * x)) - 0.25, 0.3), [2, 3.4]),
     bricked: pattern(() => brick, [2, 3.2], true),
-    scaly: pattern(() => (x, y) => {
-      const row = Math.floor(y * 1.4);
-      return Math.hypot(fraction(x + (row % 2) * 0.5) - 0.5, fraction(y * 1.4) * 0.8) * 1.3;
-    }, [1.8, 3], true), // biome-ignore format: as the others
+    scaly: pattern(
+      () => (x, y) => {
+        const row = Math.floor(y * 1.4);
+        return Math.hypot(fraction(x + (row % 2) * 0.5) - 0.5, fraction(y * 1.4) * 0.8) * 1.3;
+      },
+      [1.8, 3],
+      true,
+    ),
     woven: pattern(
       () => (x, y) => {
         const over = (Math.floor(x) + Math.floor(y)) % 2 === 0;

@@ -85,7 +85,7 @@ const vehicle =
     };
     const paint = random.uniform() < 0.5 ? within(random, 0, 0.25) : within(random, 0.85, 1);
     picture.fill(standing(outline(body, random), pose), paint);
-    picture.fill(standing(union(...windowsOf(body), disc(9, 9, 0.1)), pose), paint < 0.5 ? 0.65 : 0.25);
+    picture.fill(standing(union(...windowsOf(body)), pose), paint < 0.5 ? 0.65 : 0.25);
     const hubs = body.wheels.map(([x, r]) => disc(x, -0.06, r));
     return picture
       .fill(standing(union(...hubs), pose), 0.02)
