@@ -3,6 +3,7 @@
  * and PyTorch with PEFT on the same weights, adapters and batch. Writes results/bench/steps.{json,md}.
  *
  * Run: npm run bench -- [--rounds 20] [--models kwt1,decoder256] [--methods full,lora] [--wasm 3]
+ *   [--contenders 'kit eager;PyTorch'] [--threads 2]
  * PyTorch runs where `GORA_PYTHON` (else `python3`) has torch, transformers, peft and safetensors.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -49,7 +50,8 @@ function contendersOf(model: string, method: string, folder: string, rounds: num
     all.push({ name: 'PyTorch', command, env: {}, warmUp: WARM_UP, rounds });
     all.push({ name: 'PyTorch, no spinning', command, env: { GOMP_SPINCOUNT: '0' }, warmUp: WARM_UP, rounds });
   }
-  return all;
+  const wanted = flags.contenders?.split(';');
+  return wanted ? all.filter(({ name }) => name === 'kit compiled' || wanted.includes(name)) : all;
 }
 
 /** Costs of all contenders, one step each in turn. */
@@ -109,6 +111,7 @@ const { values: flags } = parseArgs({
     wasm: { type: 'string', default: '3' },
     models: { type: 'string', default: Object.keys(MODELS).join() },
     methods: { type: 'string', default: METHODS.join() },
+    contenders: { type: 'string' },
     threads: { type: 'string', default: String(availableParallelism()) },
     out: { type: 'string', default: join(root, 'results', 'bench') },
   },

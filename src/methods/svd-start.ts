@@ -11,9 +11,9 @@ import type { Evidence } from './method';
 export const svdOption = z
   .enum(['auto', 'exact', 'randomised'])
   .default('auto')
-  .describe('auto: exact up to a smaller side of 256, randomised above');
+  .describe('auto: exact up to a smaller side of 128, randomised above');
 
-const EXACT_UP_TO = 256;
+const EXACT_UP_TO = 128;
 
 /**
  * The leading `count` singular triplets of a weight or gradient [out, in]. Randomised as in the authors'

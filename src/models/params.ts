@@ -27,8 +27,12 @@ export function makeParams(weights: Weights, shapes: Readonly<Record<string, rea
     if (weight.shape.join() !== shape.join()) {
       throw new UserError(`${source}: weight "${name}" has shape [${weight.shape}], expected [${shape}]`);
     }
-    const bad = weight.data.findIndex((v) => !Number.isFinite(v));
-    if (bad >= 0) throw new UserError(`${source}: weight "${name}" holds ${weight.data[bad]} at index ${bad}`);
+    let probe = 0;
+    for (let i = 0; i < weight.data.length; i++) probe += weight.data[i] * 0; // NaN and ±Infinity times 0 are NaN
+    if (probe !== 0) {
+      const bad = weight.data.findIndex((v) => !Number.isFinite(v));
+      throw new UserError(`${source}: weight "${name}" holds ${weight.data[bad]} at index ${bad}`);
+    }
   }
   for (const [name, shape] of Object.entries(shapes)) {
     const { data } = weights.get(name) as HostTensor;
