@@ -84,9 +84,7 @@ export class DoraAdapters extends LoraAdapters {
   }
 
   protected override adapt(layer: LinearLayer, x: Tensor2D): Tensor2D {
-    const { A, B, scale } = this.of(layer) as unknown as { A: Tensor2D; B: Tensor2D; scale: number };
-    const change = tf.matMul(tf.mul(tf.matMul(x, A, false, true), scale), B, false, true);
-    const y = tf.mul(tf.add(this.turn(layer, x), change), this.gain(layer)) as Tensor2D;
+    const y = tf.mul(this.product(layer, x), this.gain(layer)) as Tensor2D;
     return layer.bias === null ? y : tf.add(y, param(this.model, layer.bias));
   }
 

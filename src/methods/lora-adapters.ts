@@ -9,6 +9,7 @@ import { UserError } from '../errors';
 import type { LinearLayer, Model } from '../models/model';
 import { baseLinear, param, variable } from '../models/params';
 import type { Random } from '../tensor/random';
+import { foldedLinear, lowRank } from './adapted-linear';
 import { type AdapterFacts, LayerAdapters } from './layer-adapters';
 import type { AdapterState, LayerState } from './method';
 
@@ -105,12 +106,19 @@ export class LoraAdapters extends LayerAdapters {
     return this.layers.get(layer.name) as LoraLayer;
   }
 
-  /** x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ. The scale goes on the smallest factor. */
   protected adapt(layer: LinearLayer, x: Tensor2D): Tensor2D {
+    const y = this.product(layer, x);
+    return layer.bias === null ? y : tf.add(y, param(this.model, layer.bias));
+  }
+
+  /** x·(W + s·B·A)ᵀ. Where x is smaller than W (generation, very wide layers) the change stays a branch. */
+  protected product(layer: LinearLayer, x: Tensor2D): Tensor2D {
     const { A, B, scale } = this.of(layer);
-    const inner = tf.matMul(x, A as unknown as Tensor2D, false, true);
-    const change = tf.matMul(tf.mul(inner, scale), B as unknown as Tensor2D, false, true);
-    return tf.add(baseLinear(this.model, layer, x), change);
+    const factors = { A: A as unknown as Tensor2D, B: B as unknown as Tensor2D, scale };
+    const weight = this.model.params.get(layer.weight) as unknown as Tensor2D | undefined;
+    const folds = weight && x.shape[0] * (layer.in + layer.out) >= layer.in * layer.out;
+    if (folds) return foldedLinear(x, weight, factors);
+    return tf.add(baseLinear(this.model, { ...layer, bias: null }, x), lowRank(x, factors));
   }
 
   protected change(layer: LinearLayer): Tensor2D {

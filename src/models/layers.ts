@@ -8,6 +8,7 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { gradientOp } from '../tensor/grad';
+import { sigmoidGrad, sparseCrossEntropy } from '../tensor/native-ops';
 
 /** x·Wᵀ + b. x [n, in], weight [out, in], bias [out] → [n, out]. */
 export function linear(x: Tensor2D, weight: Tensor2D, bias: Tensor1D | null): Tensor2D {
@@ -76,8 +77,7 @@ export function geluTanh(x: Tensor2D): Tensor2D {
       x: () => {
         // d/dx xσ(v) = σ + x·σ(1−σ)·v′
         const slope = tf.add(tf.mul(tf.square(x), 3 * GELU_SLOPE * 0.044715), GELU_SLOPE);
-        const inner = tf.mul(tf.mul(x, slope), tf.mul(gate, tf.sub(1, gate)));
-        return tf.mul(dy, tf.add(gate, inner));
+        return tf.add(tf.mul(dy, gate), tf.mul(tf.mul(x, slope), sigmoidGrad(gate, dy)));
       },
     }),
   ) as Tensor2D;
@@ -116,6 +116,29 @@ export function mergeHeads(x: tf.Tensor3D, batch: number, heads: number): Tensor
 }
 
 /**
+ * Rows of weights softmax(scores) applied to v. scores [bh, tq, tk], v [bh, tk, size] → [bh, tq, size].
+ * ∂scores = P∘(∂P − Δ) with Δ = rowsum(∂P∘P) = rowsum(∂y∘y): size/tk of a pass over the scores (Dao et al. 2022).
+ */
+function mixValues(scores: tf.Tensor3D, v: tf.Tensor3D): tf.Tensor3D {
+  return gradientOp(
+    { scores, v },
+    (save) => {
+      const shares = tf.softmax(scores);
+      const y = tf.matMul(shares, v);
+      save([shares, v, y]);
+      return y;
+    },
+    (dy, [shares, v, y]) => ({
+      scores: () => {
+        const along = tf.sum(tf.mul(dy, y), 2, true);
+        return tf.mul(shares, tf.sub(tf.matMul(dy, v, false, true), along));
+      },
+      v: () => tf.matMul(shares, dy, true),
+    }),
+  ) as tf.Tensor3D;
+}
+
+/**
  * Softmax attention (Vaswani et al. 2017).
  * q [bh, tq, size], k and v [bh, tk, size], bias broadcastable to [bh, tq, tk] or null → [bh, tq, size].
  */
@@ -127,8 +150,8 @@ export function attention(
   bias: Tensor | null,
 ): tf.Tensor3D {
   // scaling q costs size/tk of what scaling the scores costs
-  const scores = tf.matMul(scale === 1 ? q : tf.mul(q, scale), k, false, true);
-  return tf.matMul(tf.softmax(bias ? tf.add(scores, bias) : scores), v) as tf.Tensor3D;
+  const scores = tf.matMul(scale === 1 ? q : tf.mul(q, scale), k, false, true) as tf.Tensor3D;
+  return mixValues(bias ? tf.add(scores, bias) : scores, v);
 }
 
 /**
@@ -136,18 +159,17 @@ export function attention(
  * or null for all ones. The mean is over the sum of weights.
  */
 export function crossEntropy(logits: Tensor2D, labels: Tensor1D, weights: Tensor1D | null): Scalar {
-  const [n, classes] = logits.shape;
+  const n = logits.shape[0];
   const share = weights ? tf.div(weights, tf.sum(weights)) : tf.fill([n], 1 / n);
   return gradientOp(
     { logits },
     (save) => {
-      const logProbabilities = tf.logSoftmax(logits);
-      const hot = tf.cast(tf.oneHot(labels, classes), 'float32');
-      save([logProbabilities, hot, share]);
-      return tf.neg(tf.sum(tf.mul(tf.sum(tf.mul(logProbabilities, hot), 1), share)));
+      const { loss, slope } = sparseCrossEntropy(logits, labels);
+      save([slope, share]);
+      return tf.sum(tf.mul(loss, share));
     },
-    (dy, [logProbabilities, hot, share]) => ({
-      logits: () => tf.mul(tf.sub(tf.exp(logProbabilities), hot), tf.mul(tf.expandDims(share, 1), dy)),
+    (dy, [slope, share]) => ({
+      logits: () => tf.mul(slope, tf.mul(tf.expandDims(share, 1), dy)),
     }),
   ) as Scalar;
 }

@@ -2,7 +2,7 @@
 
 import type { TensorInfo } from '@tensorflow/tfjs';
 import { type Attr, type GraphBuilder, INT32 } from './graph';
-import type { Binding, HostValues, OpAttr, Trace } from './trace';
+import type { Binding, HostValues, OpAttr, Trace, TracedOp } from './trace';
 
 /** Constants of more bytes than this are set once as variables and stay out of the graph's file. */
 const MOST_CONSTANT_BYTES = 1 << 18;
@@ -47,6 +47,12 @@ function needed(trace: Trace, outputs: readonly number[]): boolean[] {
   return used;
 }
 
+/** Whether the second input is a vector as long as the rows of the first. */
+const isRow = ({ metas }: Trace, { inputs: [a, b] }: TracedOp): boolean => {
+  const [x, y] = [metas.get(a)!.shape, metas.get(b)!.shape];
+  return y.length === 1 && x[x.length - 1] === y[0];
+};
+
 /**
  * @param declared node outputs that stand for declared tensors, by tensor id.
  * @param outputs ids of the tensors to compute.
@@ -83,6 +89,7 @@ export function emitTrace(
     return made;
   };
   const used = needed(trace, outputs);
+  const products = new Set<number>();
   trace.ops.forEach((op, i) => {
     if (!used[i]) return;
     const attrs = Object.fromEntries(op.attrs.map((attr) => [attr.name, attrOf(binding, attr)]));
@@ -96,9 +103,15 @@ export function emitTrace(
       attrs.Tdim = { type: INT32 };
     }
     const flat = op.name === 'BatchMatMulV2' && op.inputs.every((id) => trace.metas.get(id)!.shape.length === 2);
+    if (flat) products.add(op.outputs[0]);
+    // an addition to every row of a product: TensorFlow makes it part of the product when it is named so
+    const bias = /^Add(V2)?$/.test(op.name) && products.has(op.inputs[0]) && isRow(trace, op);
+    const inputs = op.inputs.map(place);
     const name = flat
-      ? graph.node('MatMul', op.inputs.map(place), { T: attrs.T, transpose_a: attrs.adj_x, transpose_b: attrs.adj_y })
-      : graph.node(op.name, op.inputs.map(place), attrs);
+      ? graph.node('MatMul', inputs, { T: attrs.T, transpose_a: attrs.adj_x, transpose_b: attrs.adj_y })
+      : bias
+        ? graph.node('BiasAdd', inputs, { T: attrs.T })
+        : graph.node(op.name, inputs, attrs);
     op.outputs.forEach((id, k) => {
       places.set(id, k === 0 ? name : `${name}:${k}`);
     });

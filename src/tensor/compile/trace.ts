@@ -66,6 +66,8 @@ export interface NativeBackend {
   readonly tensorMap: { get(dataId: object): TensorData };
   getInputTensorIds(tensors: readonly TensorInfo[]): number[];
   readSync(dataId: object): HostValues;
+  executeSingleOutput(name: string, attrs: OpAttr[], inputs: TensorInfo[]): Tensor;
+  executeMultipleOutputs(name: string, attrs: OpAttr[], inputs: TensorInfo[], outputs: number): Tensor[];
   loadSavedModelMetaGraph(path: string, tags: string): number;
   deleteSavedModel(id: number): void;
   runSavedModel(id: number, inputs: Tensor[], infos: { name: string }[], outputs: string[]): Tensor[];
