@@ -128,6 +128,16 @@ test('metric bars of several tasks: a panel each, over the methods in common ord
   const figure = metricBars(grid(['a', 'b'], ['gora', 'lora'], [0, 1]));
   assert.deepEqual([...new Set(figure.data.map((trace) => trace.xaxis))], ['x', 'x2']);
   assert.deepEqual((figure.layout.yaxis as { categoryarray: string[] }).categoryarray, ['GoRA', 'LoRA']);
+  assert.match(JSON.stringify(figure.layout.title), /Accuracy · 2 seeds .*higher is better/);
+  assert.equal((figure.layout.xaxis2 as { title: { text: string } }).title.text, 'b');
+});
+
+test('metric bars of tasks with metrics of their own name each on its axis, with its direction', () => {
+  const loss = { metric: 'loss', title: 'Loss', higherIsBetter: false };
+  const figure = metricBars([record({ task: 'a' }), { ...record({ task: 'b' }), primary: loss }]);
+  const title = (axis: string) => (figure.layout[axis] as { title: { text: string } }).title.text;
+  assert.deepEqual([title('xaxis'), title('xaxis2')], ['a<br>Accuracy ↑', 'b<br>Loss ↓']);
+  assert.doesNotMatch(JSON.stringify(figure.layout.title), /is better/);
 });
 
 test('time bars start at zero and give the ratio to the baseline', () => {

@@ -131,11 +131,21 @@ export function metricBars(records: readonly RunRecord[], options: MetricOptions
   const methods = [...new Set(groups.map((group) => group.method))];
   const gap = 0.06;
   const share = (1 - gap * (tasks.length - 1)) / tasks.length;
-  const { higherIsBetter, title } = groups[0].records[0].primary;
+  const primaries = tasks.map((task) => groups.find((group) => group.task === task)!.records[0].primary);
+  const axisTitles = primaries.map((primary) => options.axisTitle ?? (metric === 'primary' ? primary.title : metric));
+  const directions = new Set(primaries.map(({ higherIsBetter }) => (higherIsBetter ? 'higher' : 'lower')));
+  const { title } = primaries[0];
+  // one title for all panels stands in the subtitle, so that panels may be narrow
+  const shared = tasks.length > 1 && new Set(axisTitles).size === 1;
   const width = Math.max(760, 200 + 230 * tasks.length);
   const data: Trace[] = [];
   const annotations: Layout[] = [];
   const axes: Layout = {};
+  const axisTitle = (i: number) => {
+    const arrow = directions.size > 1 && metric === 'primary' ? (primaries[i].higherIsBetter ? ' ↑' : ' ↓') : '';
+    if (tasks.length === 1) return axisTitles[i];
+    return shared ? `${tasks[i]}${arrow}` : `${tasks[i]}<br>${axisTitles[i]}${arrow}`;
+  };
   tasks.forEach((task, i) => {
     const rows = groups
       .filter((group) => group.task === task)
@@ -143,12 +153,10 @@ export function metricBars(records: readonly RunRecord[], options: MetricOptions
         const values = metricValues(group.records, metric).map(({ value }) => value * scale);
         return { method: group.method, values, label: (s) => s.mean.toFixed(options.digits ?? digitsFor(values)) };
       });
-    const first = groups.find((group) => group.task === task)!.records[0].primary;
-    const own = options.axisTitle ?? (metric === 'primary' ? first.title : metric);
     const id = i === 0 ? '' : String(i + 1);
     data.push(...panel(rows, bars, `x${id}`));
     if (bars) annotations.push(...barLabels(rows, `x${id}`));
-    axes[`xaxis${id}`] = titledAxis(tasks.length > 1 ? `${task}<br>${own}` : own, {
+    axes[`xaxis${id}`] = titledAxis(axisTitle(i), {
       domain: [i * (share + gap), i * (share + gap) + share],
       range: rangeOf(rows, bars, (width - 170) * share),
       nticks: tasks.length > 2 ? 5 : 7,
@@ -156,9 +164,10 @@ export function metricBars(records: readonly RunRecord[], options: MetricOptions
   });
   const subtitle = [
     tasks.length === 1 ? tasks[0] : '',
+    shared ? axisTitles[0] : '',
     seedsText(groups),
     intervalText(groups),
-    metric === 'primary' ? `${higherIsBetter ? 'higher' : 'lower'} is better` : '',
+    metric === 'primary' && directions.size === 1 ? `${[...directions][0]} is better` : '',
   ].filter(Boolean);
   const height = 150 + 44 * methods.length;
   const layout = baseLayout(
