@@ -16,6 +16,7 @@ const {
 } = require('node:fs');
 const { join, resolve } = require('node:path');
 const { spawnSync } = require('node:child_process');
+const { sweepDist } = require('./sweep-dist.cjs');
 
 const root = resolve(__dirname, '..');
 const dist = join(root, 'dist');
@@ -55,6 +56,7 @@ function compile() {
     console.error('gora: src/ does not compile, see above');
     return false;
   }
+  sweepDist(root);
   // tsc leaves the stamp alone when no output changed; a source saved meanwhile must still count as newer.
   utimesSync(stamp, started, started);
   return true;

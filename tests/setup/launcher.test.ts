@@ -1,7 +1,7 @@
 /** scripts/gora.cjs: compiles when it must, is silent when it need not, and survives being started twice at once. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { run } from '../../src/setup/run';
@@ -14,7 +14,7 @@ function smallProject(t: TestContext): string {
   const root = join(tempDir(t), 'with a space');
   mkdirSync(join(root, 'src'), { recursive: true });
   mkdirSync(join(root, 'scripts'));
-  for (const file of ['scripts/gora.cjs', 'tsconfig.json', 'tsconfig.build.json']) {
+  for (const file of ['scripts/gora.cjs', 'scripts/sweep-dist.cjs', 'tsconfig.json', 'tsconfig.build.json']) {
     cpSync(join(ROOT, file), join(root, file));
   }
   symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
@@ -56,6 +56,21 @@ test('compiles once, passes arguments and the exit status, and compiles again af
 
   rmSync(join(root, 'dist', 'cli.js'));
   assert.equal(launch(root).stdout, 'changed a b\n');
+});
+
+test('what was made from a source that is gone does not stay', (t) => {
+  const root = smallProject(t);
+  writeFileSync(join(root, 'src', 'plans.ts'), 'export const plans = 1;\n');
+  launch(root);
+  assert.ok(existsSync(join(root, 'dist', 'plans.js')));
+  rmSync(join(root, 'src', 'plans.ts'));
+  write(root, 'hello');
+  utimesSync(join(root, 'dist', '.tsbuildinfo'), new Date(0), new Date(0));
+  assert.equal(launch(root).status, 7);
+  assert.deepEqual(
+    readdirSync(join(root, 'dist')).filter((file) => file.startsWith('plans')),
+    [],
+  );
 });
 
 test('a source that does not compile stops it, now and the next time', (t) => {
