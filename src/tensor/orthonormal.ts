@@ -50,6 +50,12 @@ function divideRight({ rows, cols, data }: HostMatrix, l: Float64Array): HostMat
   return { rows, cols, data: result };
 }
 
+/** Columns of the same span, close to orthonormal: one pass, good enough between power iterations. */
+export function spanningBasis(x: HostMatrix): HostMatrix {
+  const factor = cholesky(columnGram(x), x.cols);
+  return factor ? divideRight(x, factor) : qr(x.data, x.rows, x.cols).q;
+}
+
 /**
  * Thin QR of a matrix with no more columns than rows.
  * @returns q [rows, cols] with orthonormal columns, r [cols, cols] upper triangular, x = q·r.

@@ -7,7 +7,7 @@
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { type HostMatrix, matMul, svd } from './linalg';
-import { thinQr } from './orthonormal';
+import { spanningBasis, thinQr } from './orthonormal';
 import type { Random } from './random';
 
 export interface RandomisedSvdOptions {
@@ -43,10 +43,12 @@ export function randomisedSvd(
     return { ...leading(svd(matrix.dataSync() as Float32Array, rows, cols), rank), errorBound: 0 };
   }
   const times = (other: HostMatrix, transposed: boolean) => product(matrix, other, transposed);
-  const basis = (m: HostMatrix) => thinQr(m).q;
   const draws = { rows: cols, cols: sampled, data: Float64Array.from(random.normals(cols * sampled)) };
-  let q = basis(times(draws, false));
-  for (let i = 0; i < (options.iterations ?? 4); i++) q = basis(times(basis(times(q, true)), false));
+  let sample = times(draws, false);
+  for (let i = 0; i < (options.iterations ?? 4); i++) {
+    sample = times(spanningBasis(times(spanningBasis(sample), true)), false);
+  }
+  const { q } = thinQr(sample);
   const projected = times(q, true); // Aᵀ·Q [cols, sampled], so A ≈ Q·projectedᵀ
   const tall = thinQr(projected);
   const small = leading(svd(tall.r.data, sampled, sampled), rank);
