@@ -1,5 +1,6 @@
 /** Comparisons in a notebook: their tables and charts from the records on disk, or from runs that the notebook makes. */
 import * as path from 'node:path';
+import { UserError } from '../errors';
 import { type Plan, quick, type Track, tracks } from '../experiments/plan';
 import { type PlanOnDisk, readPlan, runPlan } from '../experiments/plan-runs';
 import { allPlans, findPlan } from '../experiments/plans';
@@ -69,6 +70,18 @@ function showState({ plan, records, command }: Source, { done, total }: PlanOnDi
   publish({ 'text/markdown': text, 'text/plain': text });
 }
 
+/** What the views make of the runs; nothing, with the reason, where a part of the runs is too little for them. */
+function enough<T>({ done, total }: PlanOnDisk, make: () => T[]): T[] {
+  try {
+    return make();
+  } catch (error) {
+    if (done === total || !(error instanceof UserError)) throw error;
+    const text = `Not enough of it yet: ${error.message}.`;
+    publish({ 'text/markdown': text, 'text/plain': text });
+    return [];
+  }
+}
+
 /**
  * Shows a comparison: a line on its runs, its tables, its charts. Without records it says how to make them.
  * @returns what is on disk, for questions of one's own.
@@ -82,12 +95,12 @@ export async function showPlan(name: string, options: ShowPlanOptions = {}): Pro
   showState(source, found);
   if (found.outcomes.length === 0) return found;
   const wanted = (names: readonly string[] | undefined, one: string) => names === undefined || names.includes(one);
-  for (const table of planTables(source.plan, found)) {
+  for (const table of enough(found, () => planTables(source.plan, found))) {
     if (!wanted(tables, table.name)) continue;
     publish({ 'text/html': tableHtml(table), 'text/plain': tableText(table) });
   }
   // pictures only: the interactive form would carry every loss of every run
-  for (const figure of planFigures(source.plan, found)) {
+  for (const figure of enough(found, () => planFigures(source.plan, found))) {
     if (wanted(figures, figure.name)) await showChart(figure, { interactive: false });
   }
   return found;

@@ -1,6 +1,11 @@
 import * as assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { findPlan, registerPlan } from '../../src/experiments/plans';
+import { recordId, resolveSpec } from '../../src/experiments/spec';
+import { writeRecord } from '../../src/experiments/store';
 import { plansOf, showPlan, showTrack } from '../../src/notebook/plan';
+import { record } from '../reports/records';
 import { tempDir } from '../support/temp';
 import { shownBy } from './support';
 
@@ -27,6 +32,17 @@ test('without records a comparison says how to make them, and nothing runs', asy
     assert.deepEqual((await showPlan('glyphs', { records })).outcomes, []);
   });
   assert.match(text, /no runs in .* yet\. `npm run gora -- reproduce glyphs` makes them, or set `RERUN` above\.\n$/);
+});
+
+test('with a part of the runs, what can be made of them is shown and the rest says why not', async (t) => {
+  const records = tempDir(t);
+  registerPlan({ ...findPlan('glyphs'), name: 'part-of-glyphs', grid: [], seeds: [1, 2] });
+  const spec = resolveSpec({ task: 'glyphs', method: 'lora', seed: 1, set: { evalEvery: 0 } });
+  const diverged = { ...record({ status: 'failed' }), id: recordId(spec), spec, error: 'training diverged' };
+  writeRecord(join(records, 'glyphs'), diverged);
+  const text = await shownBy(() => showPlan('part-of-glyphs', { records }));
+  assert.match(text, /1 of 8 runs in .*, so what follows is not the whole comparison/);
+  assert.match(text, /Not enough of it yet: none of the 1 records given is of a completed run/);
 });
 
 test('an unknown comparison is refused with the known names', async () => {
