@@ -1,6 +1,6 @@
 /** Images of MNIST and Fashion-MNIST (28 × 28 bytes in IDX files) as patches. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { UserError } from '../errors';
 import { readIdx } from '../formats/idx';
 import { toPatches } from './glyphs/raster';
@@ -17,7 +17,9 @@ export const MNIST_CLASSES = 10;
 export function readMnist(folder: string, part: 'train' | 't10k'): Pictures {
   const path = join(folder, `${part}-images-idx3-ubyte.gz`);
   if (!existsSync(path)) {
-    throw new UserError(`${path} is not there. Name the folder that holds its folder with --data DIR or GORA_DATA`);
+    throw new UserError(
+      `${path} is not there. Name the folder that holds ${basename(folder)}/ with --data DIR or GORA_DATA`,
+    );
   }
   const images = readIdx(path, 3);
   const labels = readIdx(join(folder, `${part}-labels-idx1-ubyte.gz`), 1);
