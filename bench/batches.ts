@@ -45,7 +45,7 @@ async function measure(name: string, model: Model, data: Dataset, batch: number)
   const stream = batchesOf(data, batch, new Random(2));
   const sample: Sample & { tokens: number } = { name, prepare: [], step: [], waste: paddingWaste(data), tokens: 0 };
   // every shape is recorded twice and then compiled
-  const warmUp = 16;
+  const warmUp = 12;
   for (let step = 1; step <= Number(flags.rounds) + warmUp; step++) {
     const started = performance.now();
     const made = stream.next().value;
@@ -62,6 +62,7 @@ async function measure(name: string, model: Model, data: Dataset, batch: number)
   stepper.dispose();
   optimiser.dispose();
   adapters.dispose();
+  console.log(`${name}: ${median(sample.prepare).toFixed(2)} of ${median(sample.step).toFixed(1)} ms`);
   return sample;
 }
 
