@@ -3,10 +3,11 @@
  * its vocabulary, and facts for its card.
  *
  *   npx tsx scripts/pretrain-decoder.ts [--steps 6000] [--batch 32] [--lr 0.003] [--seed 1] [--out data/grammar-decoder]
+ *     [--from FOLDER]   goes on from an earlier model of the same vocabulary
  *
  * Every text is written once and never seen again; the loss reported is on texts no step has seen.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
@@ -17,6 +18,7 @@ import { reasoningTokenizer } from '../src/data/reasoning/vocabulary';
 import { writeSafetensors } from '../src/formats/safetensors-write';
 import { full } from '../src/methods/full';
 import { decoderInit, makeDecoder } from '../src/models/decoder';
+import { loadDecoder } from '../src/models/load';
 import { exportWeights } from '../src/models/params';
 import { startBackend } from '../src/tensor/backend';
 import { Random } from '../src/tensor/random';
@@ -30,6 +32,7 @@ const { values: flags } = parseArgs({
     lr: { type: 'string', default: '0.003' },
     seed: { type: 'string', default: '1' },
     out: { type: 'string', default: 'data/grammar-decoder' },
+    from: { type: 'string' },
   },
 });
 
@@ -40,8 +43,10 @@ async function main(): Promise<void> {
   const [steps, batch, lr, seed] = [flags.steps, flags.batch, flags.lr, flags.seed].map(Number);
   const backend = await startBackend();
   const random = new Random(seed, 'pretrain-decoder');
-  const start = decoderInit(GRAMMAR_DECODER, random.fork('weights'));
-  const model = makeDecoder('grammar-decoder', GRAMMAR_DECODER, start, 'random start');
+  const model = flags.from
+    ? loadDecoder('grammar-decoder', GRAMMAR_DECODER, join(flags.from, 'model.safetensors'))
+    : makeDecoder('grammar-decoder', GRAMMAR_DECODER, decoderInit(GRAMMAR_DECODER, random.fork('weights')), 'a start');
+  const before = flags.from ? JSON.parse(readFileSync(join(flags.from, 'pretraining.json'), 'utf8')) : undefined;
   const windows = (stream: Random, size: number): Dataset => ({
     size,
     batch: (indices) => pretrainingBatch(indices.map((i) => pretrainingWindow(stream.fork(String(i)), CONTEXT))),
@@ -86,6 +91,7 @@ async function main(): Promise<void> {
     backend: backend.name,
     versions: backend.versions,
     curve,
+    before,
   });
 }
 

@@ -43,7 +43,7 @@ function changeOf(random: Random, before: number): { verb: string; operator: '+'
 }
 
 /**
- * One person and what follows from each change at once, in words or as a sum:
+ * One person, one or two changes, and what follows from them, in words or as sums:
  * `anna has 1 2 pears . anna buys 5 pears . now anna has 1 7 pears .`
  */
 export function statement(random: Random): string {
@@ -51,14 +51,18 @@ export function statement(random: Random): string {
   const thing = random.pick(THINGS);
   let count = from(random, 1, 60);
   const all = [`${person} has ${spell(count)} ${thing} .`];
+  // what follows stands after each change, or after the last
+  const late: string[] = [];
+  const isLate = random.uniform() < 0.5;
   for (let changes = 1 + random.int(2); changes > 0; changes--) {
     const { verb, operator, by } = changeOf(random, count);
     const { text, result } = equation(count, operator, by);
-    const after = `now ${person} has ${spell(result)} ${thing}`;
-    all.push(`${person} ${verb} ${spell(by)} ${thing} . ${random.pick([after, `that is ${text}`])} .`);
+    const says = isLate || random.int(2) === 0 ? `that is ${text} .` : `now ${person} has ${spell(result)} ${thing} .`;
+    all.push(`${person} ${verb} ${spell(by)} ${thing} .`);
+    (isLate ? late : all).push(says);
     count = result;
   }
-  return all.join(' ');
+  return [...all, ...late].join(' ');
 }
 
 /** Boxes, questions and answers, one step each: `anna has 3 boxes with 4 pears each , that is 3 * 4 = 1 2 .` */

@@ -1,6 +1,6 @@
 /**
- * Programs from descriptions, in the language of `interpreter.ts`. A description is a chain of operations; which
- * operation may follow which is divided over the splits, and so are the wordings.
+ * Programs from descriptions, in the language of `interpreter.ts`. A description has two operations; which
+ * may follow which is divided over the splits, and so are the wordings.
  *
  *     program : add 3 to x . then double it . \n
  *     y = x + 3 ; y = y * 2 ; return y ;
@@ -116,23 +116,18 @@ const OPERATIONS: readonly Operation[] = [
   },
 ];
 
-/** The split in which operation b may follow operation a; `train` pairs may occur beside others in any split. */
+/** The split in which operation b may follow operation a. */
 function pairSplit(a: number, b: number): Split {
   const turn = (3 * a + 2 * b) % 5;
   return turn === 0 ? 'validation' : turn === 1 ? 'test' : 'train';
 }
 
-/** Two or three operations; outside training at least one pair that training never has, and none of the other split. Two squares
- * would outgrow the language's numbers. */
+/** Two operations, a pair that only this split has. Two squares would outgrow the language's numbers. */
 function chainOf(random: Random, split: Split): Operation[] {
   while (true) {
-    const length = 2 + random.int(2);
-    const chain = Array.from({ length }, () => random.int(OPERATIONS.length));
-    const pairs = chain.slice(1).map((b, i) => pairSplit(chain[i], b));
-    const squares = chain.filter((i) => OPERATIONS[i].name === 'square').length;
-    if (squares < 2 && pairs.includes(split) && pairs.every((pair) => pair === split || pair === 'train')) {
-      return chain.map((i) => OPERATIONS[i]);
-    }
+    const [a, b] = [random.int(OPERATIONS.length), random.int(OPERATIONS.length)];
+    if (pairSplit(a, b) !== split || (a === b && OPERATIONS[a].name === 'square')) continue;
+    return [OPERATIONS[a], OPERATIONS[b]];
   }
 }
 
@@ -155,7 +150,7 @@ function write(random: Random, split: Split): Exercise {
     operation,
     constants: operation.constants.map(([low, high]) => from(random, low, high)),
   }));
-  // one wording in three of a held-out exercise is new; with all new, nothing would be left of what was trained
+  // a third of the wordings of a held-out exercise are new as well
   const wordings = chain.map(() => (random.int(3) === 0 ? split : 'train'));
   const texts = chain.map(({ operation, constants }, i) =>
     operation.say[wordings[i]](i === 0 ? 'x' : 'it', ...constants.map(spell)),
@@ -171,7 +166,7 @@ function write(random: Random, split: Split): Exercise {
   };
 }
 
-export const programs: ExerciseKind = { name: 'programs', context: 84, write };
+export const programs: ExerciseKind = { name: 'programs', context: 60, write };
 
 /** A program without description, for pretraining. */
 export function snippet(random: Random): string {
@@ -187,8 +182,9 @@ export function snippet(random: Random): string {
   return `${title}${body.join(' ')} return ${random.pick(names)} ;`;
 }
 
-/** What the words of descriptions mean, one operation at a time, for pretraining: `twice n is n * 2 .` */
+/** What the words of descriptions mean, for pretraining: `twice n : n * 2`, `add 3 to n , double n : n = n + 3 ; n = n * 2 ;` */
 export function glossary(random: Random): string {
+  if (random.int(3) === 0) return commands(random);
   const k = spell(from(random, 2, 40));
   const b = spell(from(random, 2, 9));
   const v = random.pick(['x', 'n', 'z', 'y']);
@@ -210,4 +206,25 @@ export function glossary(random: Random): string {
   ] as const);
   const [code, wordings] = meaning;
   return `${random.pick(wordings as readonly string[])} : ${code}`;
+}
+
+/** Two commands about one variable, in the plainest words, and their code. */
+function commands(random: Random): string {
+  const v = random.pick(['x', 'n', 'z', 'y']);
+  const command = (): readonly [string, string] => {
+    const k = spell(from(random, 2, 40));
+    const b = spell(from(random, 2, 9));
+    return random.pick([
+      [`add ${k} to ${v}`, `${v} = ${v} + ${k} ;`],
+      [`take ${k} from ${v}`, `${v} = ${v} - ${k} ;`],
+      [`multiply ${v} by ${b}`, `${v} = ${v} * ${b} ;`],
+      [`double ${v}`, `${v} = ${v} * 2 ;`],
+      [`square ${v}`, `${v} = ${v} * ${v} ;`],
+      [`if ${v} is less than ${k} use ${k}`, `if ${v} < ${k} { ${v} = ${k} ; }`],
+      [`if ${v} is more than ${k} use ${k}`, `if ${v} > ${k} { ${v} = ${k} ; }`],
+      [`while ${v} is less than ${k} add ${b}`, `while ${v} < ${k} { ${v} = ${v} + ${b} ; }`],
+    ] as const);
+  };
+  const [first, second] = [command(), command()];
+  return `${first[0]} , ${second[0]} : ${first[1]} ${second[1]}`;
 }

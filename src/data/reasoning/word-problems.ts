@@ -22,21 +22,18 @@ const ORDERS: Readonly<Record<Split, readonly (readonly [Opening, string])[]>> =
     ['has', '+-'],
     ['has', '--'],
     ['has', '+-+'],
-    ['has', '-+-'],
     ['boxes', '+'],
-    ['boxes', '--'],
   ],
   validation: [
     ['has', '-+'],
-    ['has', '++-'],
+    ['has', '++'],
     ['boxes', '-'],
   ],
   test: [
     ['has', '-+'],
-    ['has', '--+'],
-    ['has', '+--'],
+    ['has', '+-'],
+    ['has', '-+-'],
     ['boxes', '-'],
-    ['boxes', '-+'],
   ],
 };
 

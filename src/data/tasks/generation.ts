@@ -78,7 +78,7 @@ export const generationTasks = [
     metric: 'accuracy',
     score: 'Exact match, unseen templates (%)',
     exercises: 3000,
-    training: { steps: 150, batch: 16 },
+    training: { steps: 200, batch: 24 },
     learningRates: {},
   }),
   generationTask({
@@ -87,7 +87,7 @@ export const generationTasks = [
     metric: 'passAt1',
     score: 'Pass@1, unseen templates (%)',
     exercises: 3000,
-    training: { steps: 150, batch: 16 },
+    training: { steps: 200, batch: 24 },
     learningRates: {},
   }),
   generationTask({
@@ -96,7 +96,7 @@ export const generationTasks = [
     metric: 'accuracy',
     score: 'Responses that pass, unseen templates (%)',
     exercises: 3000,
-    training: { steps: 150, batch: 16 },
+    training: { steps: 200, batch: 24 },
     learningRates: {},
   }),
 ];

@@ -127,17 +127,24 @@ describe('pretraining', () => {
     const random = new Random(9);
     for (let i = 0; i < 300; i++) {
       const text = statement(random);
-      const sentences = text.split(' .').map((sentence) => sentence.trim());
-      let count = value((/has ([\d ]+) /.exec(sentences[0]) as string[])[1]);
-      for (let at = 1; at < sentences.length - 1; at += 2) {
-        const [, verb, by] = /^\w+ (\w+) ([\d ]+) \w+$/.exec(sentences[at]) as string[];
-        const gains = Object.values(GAINING).flat().includes(verb);
-        assert.ok(gains || Object.values(LOSING).flat().includes(verb), verb);
-        count += gains ? value(by) : -value(by);
-        const [result] = sentences[at + 1].match(/[\d ]+(?= \w+$|$)/) as string[];
-        assert.equal(value(result), count, text);
-        assert.ok(count >= 0 && count <= LARGEST, text);
+      const [opening, ...sentences] = text.split(' .').map((sentence) => sentence.trim());
+      const counts = [value((/has ([\d ]+) /.exec(opening) as string[])[1])];
+      const results: number[] = [];
+      for (const sentence of sentences.filter((said) => said !== '')) {
+        const [, said] = /([\d ]+)(?: \w+)?$/.exec(sentence) as string[];
+        if (/^(now|that is) /.test(sentence)) results.push(value(said));
+        else {
+          const verb = sentence.split(' ')[1];
+          const gains = Object.values(GAINING).flat().includes(verb);
+          assert.ok(gains || Object.values(LOSING).flat().includes(verb), verb);
+          counts.push((counts.at(-1) as number) + (gains ? value(said) : -value(said)));
+        }
       }
+      assert.deepEqual(results, counts.slice(1), text);
+      assert.ok(
+        counts.every((count) => count >= 0 && count <= LARGEST),
+        text,
+      );
     }
   });
 
