@@ -37,14 +37,12 @@ function positive(text: string, option: string): number {
 /** Whether a study on disk is the one asked for. */
 function answers(study: GradientStudy, request: GradientStudyRequest): boolean {
   const spec = resolveSpec({ ...request, method: 'full' });
+  const samples = study.samples.map(({ batches }) => batches);
   return (
     study.model === spec.model &&
     study.batch === spec.training.batch &&
     isDeepStrictEqual(study.taskOptions, spec.taskOptions) &&
-    isDeepStrictEqual(
-      study.samples.map(({ batches }) => batches),
-      [...request.counts],
-    ) &&
+    (request.counts === undefined || isDeepStrictEqual(samples, [...request.counts])) &&
     (request.reference === undefined || study.reference.batches === request.reference)
   );
 }
@@ -80,7 +78,7 @@ export async function gradientsCommand(args: string[]): Promise<number> {
   const request = {
     task,
     model,
-    counts: (values.counts ?? '1,2,4,8,16,32,64').split(',').map((text) => positive(text, '--counts')),
+    counts: values.counts?.split(',').map((text) => positive(text, '--counts')),
     reference: reference === undefined ? undefined : positive(reference, '--reference'),
     set: parseSettings(values.set),
   };

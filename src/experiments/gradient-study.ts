@@ -32,8 +32,8 @@ export interface GradientStudyRequest {
   readonly task: string;
   readonly model?: string;
   readonly seed: number;
-  /** Numbers of batches N, rising. */
-  readonly counts: readonly number[];
+  /** Numbers of batches N, rising. Default: powers of two up to 64 and to half of the reference. */
+  readonly counts?: readonly number[];
   /** Batches of the reference, the first ones too; at most one pass over the data. Default: the whole pass. */
   readonly reference?: number;
   /** Training and task settings, e.g. `batch`, `shots`. */
@@ -111,22 +111,25 @@ function importancesOf(
   return Object.fromEntries(targets.map((layer, i) => [layer.name, found[i] as number]));
 }
 
-/** @returns the number of reference batches. */
-function checkRequest({ counts, reference }: GradientStudyRequest, pass: number): number {
+const POWERS = [1, 2, 4, 8, 16, 32, 64];
+
+/** Batches of the samples and of the reference, on data with `pass` whole batches. */
+function sizesOf(request: GradientStudyRequest, pass: number): { counts: readonly number[]; reference: number } {
+  const { reference = pass } = request;
+  const counts = request.counts ?? POWERS.filter((power) => power <= Math.max(1, reference / 2));
   const rising = counts.every((count, i) => Number.isInteger(count) && count > (counts[i - 1] ?? 0));
   if (counts.length === 0 || !rising) throw new UserError(`counts must be rising integers above 0, not ${counts}`);
-  const wanted = reference ?? pass;
   const most = counts[counts.length - 1];
-  if (!Number.isInteger(wanted) || wanted < most) {
-    throw new UserError(`the reference must hold at least the ${most} batches of the largest sample, not ${wanted}`);
+  if (!Number.isInteger(reference) || reference < most) {
+    throw new UserError(`the reference must hold at least the ${most} batches of the largest sample, not ${reference}`);
   }
-  if (wanted > pass) throw new UserError(`the reference of ${wanted} batches is more than the data has: ${pass}`);
-  return wanted;
+  if (reference > pass) throw new UserError(`the reference of ${reference} batches is more than the data has: ${pass}`);
+  return { counts, reference };
 }
 
 /** @throws UserError when the request does not fit the data, or a gradient is not finite. */
 export async function studyGradients(request: GradientStudyRequest, dataDir: string): Promise<GradientStudy> {
-  const { task: name, seed, counts } = request;
+  const { task: name, seed } = request;
   const spec = resolveSpec({ task: name, model: request.model, method: 'full', seed, set: request.set });
   const backend = await startBackend();
   const random = new Random(seed);
@@ -139,7 +142,7 @@ export async function studyGradients(request: GradientStudyRequest, dataDir: str
   try {
     const training = trainingSchema.parse(spec.training) as TrainingOptions;
     const targets = selectTargets(model, training.targets);
-    const reference = checkRequest(request, Math.floor(task.train.size / training.batch));
+    const { counts, reference } = sizesOf(request, Math.floor(task.train.size / training.batch));
     const stream = batchesOf(task.train, training.batch, random.fork('order'));
     function* next(count: number): Generator<Batch, void> {
       for (let i = 0; i < count; i++) {

@@ -61,6 +61,12 @@ test('more batches come closer to the reference; the same request gives the same
 
 test('the reference is the whole pass by default, holds the samples and fits into the data', async () => {
   assert.equal((await studyGradients({ ...request, reference: undefined }, '')).reference.batches, 12);
+  const { samples } = await studyGradients({ task: 'toy', seed: 1, set: { examples: 96 } }, '');
+  assert.deepEqual(
+    samples.map(({ batches }) => batches),
+    [1, 2, 4],
+    'powers of two up to half of the 12 batches',
+  );
   await assert.rejects(studyGradients({ ...request, reference: 13 }, ''), /13 batches is more than the data has: 12/);
   await assert.rejects(studyGradients({ ...request, reference: 4 }, ''), /at least the 8 batches .* not 4/);
   await assert.rejects(studyGradients({ ...request, counts: [4, 2] }, ''), /rising/);
