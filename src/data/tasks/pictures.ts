@@ -39,7 +39,7 @@ export function pictureTask(set: PictureSet, shots: number): Task<PictureOptions
     options: optionsOf(shots),
     primary: { metric: 'accuracy', title: `Test accuracy, ${set.title.toLowerCase()} (%)`, higherIsBetter: true },
     training: { steps: 120, batch: 32, evalEvery: 30 },
-    // from validation data with seed 100; data/pictures-vit/README.md has what was tried
+    // single guesses, measured in data/pictures-vit/README.md; a comparison chooses its own from a grid
     learningRates: { full: 2e-3, lora: 1e-2, gora: 3e-3 },
     load: async (o, { random }) => {
       const draw = (stream: Random, n: number) => {
