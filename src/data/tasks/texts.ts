@@ -95,6 +95,8 @@ function textTask(task: TextTask): Task<{ examples: number; length: number }> {
     options: optionsWith(defaults),
     primary: { metric: 'accuracy', title: `Test accuracy, ${name} (%)`, higherIsBetter: true },
     training: { steps: defaults.steps, batch: 16 },
+    // best of those tried on validation data of trec and subjectivity, seed 100
+    learningRates: { full: 1e-3, lora: 3e-3, gora: 3e-3 },
     load: async (o, { dataDir, model: base, random }) => {
       const path = modelFile(base, dataDir);
       const { pool, validation, test } = splitOf(task, dataDir);
