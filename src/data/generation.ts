@@ -56,10 +56,17 @@ export function answerSet(items: readonly AnsweredPrompt[], context: number, pad
   };
 }
 
+/** Tokens that a response may have beyond the longest good answer. */
+const SLACK = 4;
+/** Rows that are generated at once. */
+const TOGETHER = 128;
+
 /** What the model says to every prompt of a set, as text. */
 export async function respond(model: Decoder, net: Net, data: AnswerSet, tokenizer: Tokenizer): Promise<string[]> {
   const prompts = data.items.map((item) => item.prompt);
-  const rows = await generateBatch(model, net, prompts, data.context + 1, tokenizer.eos);
+  // a model that never ends a response is cut off soon after the longest good answer
+  const fresh = Math.max(...data.items.map((item) => item.answer.length)) + SLACK;
+  const rows = await generateBatch(model, net, prompts, data.context + SLACK, tokenizer.eos, TOGETHER, fresh);
   return rows.map((row, i) => tokenizer.decode(row.slice(prompts[i].length)).trim());
 }
 

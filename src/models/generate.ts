@@ -21,20 +21,20 @@ function paddingBias(pads: readonly number[], heads: number, time: number): Tens
   return tf.tensor3d(bias, [pads.length * heads, 1, time]);
 }
 
-/** Continues some prompts together; all of them shorter than `most`. */
+/** Continues some prompts together, each to its own end, which none has reached. */
 async function continueTogether(
   model: Decoder,
   net: Net,
   prompts: readonly (readonly number[])[],
-  most: number,
+  ends: readonly number[],
   stop: number | undefined,
 ): Promise<number[][]> {
   const { layers, heads } = model.config;
   const cache: KeyValueCache = Array.from({ length: layers }, () => null);
   const widest = Math.max(...prompts.map((prompt) => prompt.length));
-  const shortest = Math.min(...prompts.map((prompt) => prompt.length));
+  const longest = Math.max(...prompts.map((prompt, i) => ends[i] - prompt.length));
   const pads = prompts.map((prompt) => widest - prompt.length);
-  const padding = paddingBias(pads, heads, widest + most - shortest);
+  const padding = paddingBias(pads, heads, widest + longest);
   const rows = prompts.map((prompt) => [...prompt]);
   const open = rows.map(() => true);
   try {
@@ -49,7 +49,7 @@ async function continueTogether(
       rows.forEach((row, i) => {
         if (!open[i]) return;
         if (tokens[i] !== stop) row.push(tokens[i]);
-        open[i] = tokens[i] !== stop && row.length < most;
+        open[i] = tokens[i] !== stop && row.length < ends[i];
       });
       fresh = Array.from(tokens, (token) => [token]);
     }
@@ -65,6 +65,7 @@ async function continueTogether(
  * @param length most tokens of a row, its prompt among them, and no more than the model's context.
  * @param stop token that ends a row; it is not returned.
  * @param together rows that run at once.
+ * @param fresh most tokens after the prompt.
  * @returns prompt and continuation of every row, each as if it had been continued alone.
  * @throws UserError when a prompt is empty.
  */
@@ -75,12 +76,13 @@ export async function generateBatch(
   length: number,
   stop?: number,
   together = 128,
+  fresh = Number.POSITIVE_INFINITY,
 ): Promise<number[][]> {
   if (prompts.some((prompt) => prompt.length === 0)) throw new UserError('a prompt must have at least one token');
-  const most = Math.min(length, model.config.context);
+  const end = (prompt: readonly number[]) => Math.min(length, model.config.context, prompt.length + fresh);
   const results = prompts.map((prompt) => [...prompt]);
   // rows of like length side by side waste the least padding
-  const order = [...prompts.keys()].filter((i) => prompts[i].length < most);
+  const order = [...prompts.keys()].filter((i) => prompts[i].length < end(prompts[i]));
   order.sort((a, b) => prompts[a].length - prompts[b].length || a - b);
   for (let from = 0; from < order.length; from += together) {
     const part = order.slice(from, from + together);
@@ -88,7 +90,7 @@ export async function generateBatch(
       model,
       net,
       part.map((i) => prompts[i]),
-      most,
+      part.map((i) => end(prompts[i])),
       stop,
     );
     part.forEach((i, k) => {

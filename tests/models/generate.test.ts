@@ -80,6 +80,11 @@ test('a row ends at its stop token, at the length, and at the context', async ()
     assert.deepEqual(row, end < 0 ? free[i] : free[i].slice(0, end), `row ${i}`);
   }
   assert.deepEqual(await generateBatch(model, net, prompts, 1), prompts, 'nothing fits');
+  const short = await generateBatch(model, net, prompts, 100, undefined, 4, 3);
+  assert.deepEqual(
+    short,
+    free.map((row, i) => row.slice(0, prompts[i].length + 3)),
+  );
   disposeModel(model);
 });
 
