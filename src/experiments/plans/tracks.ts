@@ -20,6 +20,10 @@ const common = {
   grid: [3e-4, 1e-3, 3e-3, 1e-2, 3e-2],
   tuningSeed: 100,
   set: { evalEvery: 0 },
+  view: {
+    tables: ['methods', 'learning-rates', 'convergence', 'rank-agreement'],
+    figures: ['metric', 'loss', 'ranks'],
+  },
 };
 
 export const trackPlans: readonly Plan[] = [
