@@ -127,9 +127,12 @@ export function withSeeds(plan: Plan, count: number): Plan {
   return { ...plan, name: count === plan.seeds.length ? plan.name : `${plan.name}-${count}-seeds`, seeds };
 }
 
-/** Share `part` (from 1) of `parts` by variants, so that several processes can fill one plan side by side. */
+/**
+ * Share `part` (from 1) of `parts` by variants, so that several processes can fill one plan side by side. It is for
+ * running only: the baseline may be in another share.
+ */
 export function partOf(plan: Plan, part: number, parts: number): Plan {
-  return { ...plan, variants: plan.variants.filter((_, i) => i % parts === part - 1) };
+  return { ...plan, baseline: undefined, variants: plan.variants.filter((_, i) => i % parts === part - 1) };
 }
 
 /** A plan cut down to show that everything works: one case, one seed, no tuning, ten steps. */

@@ -42,6 +42,10 @@ test('parts share the variants out, each once', () => {
   assert.deepEqual(labels, [['lora', 'gora'], ['long']]);
 });
 
+test('a part without the baseline can run', () => {
+  for (const part of [1, 2]) checkPlan(partOf({ ...plan, baseline: 'long' }, part, 2));
+});
+
 test('the short form has one case and seed, no grid, and ten steps wherever steps were set', () => {
   const short = quick(plan);
   assert.equal(countRuns(short), 3);
