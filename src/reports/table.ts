@@ -182,6 +182,9 @@ export function methodTable(records: readonly RunRecord[], options: MethodTableO
   const oneTitle = new Set(measures.map((m) => m.title)).size === 1;
   // a mean of percentages is one, a mean of accuracy and nats is nothing
   const oneUnit = new Set(measures.map((m) => `${unitOf(m.title)} ${m.higherIsBetter}`)).size === 1;
+  const shared = several && oneTitle;
+  // the caller's title names what is measured; `cases` has every metric's full name
+  const compact = several && oneUnit && options.title !== undefined;
   const totals = overall(measures, methods);
   const totalsOf = (method: string): Cell[] => {
     const total = totals.get(method);
@@ -197,7 +200,8 @@ export function methodTable(records: readonly RunRecord[], options: MethodTableO
   const columns: Column[] = [{ title: 'Method', align: 'left' }];
   const right = (title: string, parts: string[]) => columns.push({ title, align: 'right', parts });
   for (const m of measures) {
-    const name = [tasks.length > 1 ? m.task : '', several && oneTitle ? '' : m.title].filter(Boolean).join(' ');
+    const metric = shared ? '' : compact ? `(${unitOf(m.title)})` : m.title;
+    const name = [tasks.length > 1 ? m.task : '', metric].filter(Boolean).join(' ');
     right(`${name} ${m.higherIsBetter ? '↑' : '↓'}`, ['mean', 'sd', 'n']);
     if (!differences) continue;
     const which = measures.length > 1 ? `${name}: ` : '';
