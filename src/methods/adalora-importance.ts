@@ -1,41 +1,50 @@
 /**
  * AdaLoRA's importance of one weight matrix (Zhang et al. 2023, eq. 9–10): sensitivity |w·∇w|, smoothed, times its
- * smoothed deviation. The averages stay on the device.
+ * smoothed deviation. The averages stay on the host: factors are small, and a dozen device operations for each of
+ * them cost more than the whole training step. Rounded to float32 after every operation, as a device would.
  */
 
-import type { Tensor, Variable } from '@tensorflow/tfjs';
+import type { Tensor } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
-import { variable } from '../models/params';
+
+const { fround } = Math;
 
 export class SmoothedImportance {
-  private readonly sensitivity: Variable;
-  private readonly uncertainty: Variable;
+  private readonly sensitivity: Float32Array;
+  private readonly uncertainty: Float32Array;
+  private readonly keep: readonly [number, number];
+  private readonly take: readonly [number, number];
 
   constructor(
-    shape: readonly number[],
-    private readonly beta1: number,
-    private readonly beta2: number,
+    private readonly shape: readonly number[],
+    beta1: number,
+    beta2: number,
   ) {
-    this.sensitivity = variable(tf.zeros(shape as number[]));
-    this.uncertainty = variable(tf.zeros(shape as number[]));
+    const size = shape.reduce((a, b) => a * b, 1);
+    this.sensitivity = new Float32Array(size);
+    this.uncertainty = new Float32Array(size);
+    this.keep = [fround(beta1), fround(beta2)];
+    this.take = [fround(1 - beta1), fround(1 - beta2)];
   }
 
+  /** Both in the shape of the weights. */
   update(weight: Tensor, gradient: Tensor): void {
-    tf.tidy(() => {
-      const now = tf.abs(tf.mul(weight, gradient));
-      const smooth = tf.add(tf.mul(this.sensitivity, this.beta1), tf.mul(now, 1 - this.beta1));
-      const deviation = tf.abs(tf.sub(now, smooth));
-      this.uncertainty.assign(tf.add(tf.mul(this.uncertainty, this.beta2), tf.mul(deviation, 1 - this.beta2)));
-      this.sensitivity.assign(smooth);
-    });
+    const [w, g] = [weight.dataSync(), gradient.dataSync()];
+    const { sensitivity, uncertainty } = this;
+    const [keep1, keep2] = this.keep;
+    const [take1, take2] = this.take;
+    for (let i = 0; i < sensitivity.length; i++) {
+      const now = Math.abs(fround(w[i] * g[i]));
+      const smooth = fround(fround(sensitivity[i] * keep1) + fround(now * take1));
+      const deviation = Math.abs(fround(now - smooth));
+      uncertainty[i] = fround(uncertainty[i] * keep2) + fround(deviation * take2);
+      sensitivity[i] = smooth;
+    }
   }
 
   /** Scores of the weights, in their shape; called inside a tidy. */
   score(): Tensor {
-    return tf.mul(this.sensitivity, this.uncertainty);
-  }
-
-  dispose(): void {
-    tf.dispose([this.sensitivity, this.uncertainty]);
+    const scores = this.sensitivity.map((value, i) => value * this.uncertainty[i]);
+    return tf.tensor(scores, [...this.shape]);
   }
 }

@@ -173,10 +173,7 @@ export class AdaLoraAdapters extends LayerAdapters {
   }
 
   protected release(): void {
-    for (const { A, B, lambda, importance } of this.triplets.values()) {
-      tf.dispose([A, B, lambda]);
-      for (const tracked of Object.values(importance ?? {})) tracked.dispose();
-    }
+    for (const { A, B, lambda } of this.triplets.values()) tf.dispose([A, B, lambda]);
     this.triplets.clear();
   }
 }
