@@ -32,7 +32,8 @@ export async function chartCommand(args: string[]): Promise<number> {
   const all = planFigures(comparison.plan, result);
   const figures = which === undefined ? all : all.filter((figure) => figure.name === which);
   if (figures.length === 0) {
-    throw new UserError(`no chart "${which}". Charts: ${all.map((figure) => figure.name).join(', ')}`);
+    const names = all.map((figure) => figure.name).join(', ') || 'none';
+    throw new UserError(`${name} has no chart${which === undefined ? '' : ` "${which}"`}. Charts: ${names}`);
   }
   const folder = values.out ?? comparison.folder;
   prepareFolder(folder);

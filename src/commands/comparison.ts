@@ -53,10 +53,11 @@ export function comparisonOf(name: string, options: ComparisonOptions = {}): Com
 export async function readComparison({ plan, records, command }: Comparison, partial = false): Promise<PlanOnDisk> {
   const found = await readPlan(plan, records);
   if (found.outcomes.length === 0 || (found.done < found.total && !partial)) {
-    const rest = found.outcomes.length > 0 ? ', or add --partial to use those there are' : '';
+    const some = found.outcomes.length > 0;
+    const rest = some ? ', or add --partial to use those there are' : '';
     throw new UserError(
       `${plan.name}: ${found.done} of ${found.total} runs are in ${relative(process.cwd(), records) || records}. ` +
-        `Run the others with \`${command}\`${rest}`,
+        `${some ? 'Run the others' : 'Make them'} with \`${command}\`${rest}`,
     );
   }
   return found;

@@ -19,7 +19,20 @@ const listings: Record<string, (name?: string) => string> = {
   tasks: (name) => {
     if (name === undefined) return columns(allTasks().map((t) => [t.name, t.title, `models: ${t.models.join(', ')}`]));
     const task = findTask(name);
-    return `${task.name}: ${task.title}\noptions:\n${columns(optionRows(task.options))}\ntraining:\n${columns(optionRows(trainingSchema))}`;
+    const training = optionRows(trainingSchema).map(([key, value, text]) => [
+      key,
+      String(task.training[key] ?? value),
+      text,
+    ]);
+    const rates = Object.entries(task.learningRates ?? {}).map(([method, lr]) => `${method} ${lr}`);
+    const options = optionRows(task.options);
+    return [
+      `${task.name}: ${task.title}`,
+      `models: ${task.models.join(', ')}`,
+      `options:\n${options.length > 0 ? columns(options) : '  none'}`,
+      `training:\n${columns(training)}`,
+      ...(rates.length > 0 ? [`lr of some methods: ${rates.join(', ')}`] : []),
+    ].join('\n');
   },
   methods: (name) => {
     if (name === undefined) {

@@ -37,7 +37,7 @@ function machines(records: readonly RunRecord[]): string {
   return [...new Set(texts)].sort().join('; ');
 }
 
-/** Rows of one track: complete comparisons, then the others in few words. */
+/** The row of one comparison: how many of its runs there are, and where they were made. */
 async function planRow(plan: Plan, root: string): Promise<string[]> {
   const files = filesOf(join(root, plan.name));
   const folder = files.length > 0 ? `[${plan.name}/](${plan.name}/)` : plan.name;
@@ -63,7 +63,7 @@ function titleOfFile(path: string): string {
 
 /** Files of the folders that no plan makes. */
 function otherRows(root: string, plans: readonly Plan[]): string[][] {
-  const known = new Set(['records', 'quick', ...plans.map((plan) => plan.name)]);
+  const known = new Set(['records', 'quick', 'runs', ...plans.map((plan) => plan.name)]);
   const folders = readdirSync(root, { withFileTypes: true }).filter((e) => e.isDirectory() && !known.has(e.name));
   return folders.map(({ name }) => {
     const [question, command] = others[name] ?? ['', ''];

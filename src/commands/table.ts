@@ -53,7 +53,9 @@ export async function tableCommand(args: string[]): Promise<number> {
   const comparison = comparisonOf(name, { quick, seeds, folder: from });
   const result = await readComparison(comparison, values.partial);
   const tables = chosen(planTables(comparison.plan, result), which, format);
-  if (tables.length > 1 && format === 'csv') throw new UserError('a CSV file holds one table: name it');
+  if (tables.length > 1 && format === 'csv') {
+    throw new UserError(`a CSV file holds one table: name one of ${tables.map((table) => table.name).join(', ')}`);
+  }
   const fileOf = recordFile(result, comparison.records);
   const text = tables.map((table) => exportTable(table, format, { trace: values.trace, fileOf })).join('\n');
   if (values.out === undefined) {

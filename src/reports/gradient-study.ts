@@ -59,7 +59,7 @@ function textsOf(studies: readonly GradientStudy[]) {
   return { task, seeds, large: `${reference.batches * batch} examples` };
 }
 
-/** Similarity of the mean gradient of N batches to that of a large, disjoint sample. */
+/** Similarity of the mean gradient of N batches to that of a large sample, which holds them too. */
 export function gradientStudyTable(studies: readonly GradientStudy[], options: { name?: string } = {}): Table {
   const rows = rowsOf(studies);
   const { task, seeds, large } = textsOf(studies);

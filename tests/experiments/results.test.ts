@@ -18,6 +18,8 @@ for (const plan of allPlans()) {
     complete += 1;
     const remedy = `npm run gora -- reproduce ${plan.name}`;
     for (const table of planTables(plan, result)) {
+      const bare = table.rows.flat().filter((cell) => cell.numbers && !cell.records?.length);
+      if (table.name !== 'published') assert.deepEqual(bare, [], `${table.name}: numbers without records`);
       for (const format of ['md', 'csv'] as const) {
         const path = join(results, plan.name, `${table.name}.${format}`);
         assert.ok(existsSync(path), `${path} is missing: ${remedy}`);

@@ -58,10 +58,13 @@ export function splitCorpus(
   const published = corpus.test && distinct(corpus.test, seen);
   const rest = distinct(corpus.examples, seen);
   const test = published ?? drawInTurn(rest, labels, sizes.test, random.fork('test'));
-  const left = published ? rest : rest.filter((example) => !test.includes(example));
+  const without = (taken: readonly LabelledText[], from: readonly LabelledText[]) => {
+    const held = new Set(taken);
+    return from.filter((example) => !held.has(example));
+  };
+  const left = without(test, rest);
   const validation = drawInTurn(left, labels, sizes.validation, random.fork('validation'));
-  const held = new Set(validation);
-  return { pool: left.filter((example) => !held.has(example)), validation, test };
+  return { pool: without(validation, left), validation, test };
 }
 
 /** Lines of a text without empty ones. @throws UserError when there is none. */

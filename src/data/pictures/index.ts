@@ -20,11 +20,11 @@ export const transferSets = [vehicles, textures, land, signs, aerial, scenes, ho
 export interface Pictures {
   /** [n, TOKENS, FEATURES] row-major. */
   readonly features: Float32Array;
-  /** Picture i shows class i mod classes. */
+  /** Class of every picture. */
   readonly labels: Int32Array;
 }
 
-/** The pictures numbered in `indices` of an endless set. */
+/** The pictures numbered in `indices` of an endless set; picture i shows class i mod classes. */
 export function drawPictures(set: PictureSet, random: Random, indices: readonly number[]): Pictures {
   const painters = Object.values(set.classes);
   const features = new Float32Array(indices.length * TOKENS * FEATURES);

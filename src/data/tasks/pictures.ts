@@ -25,10 +25,10 @@ const optionsOf = (shots: number) =>
     probe: z.boolean().default(true).describe('fit the new head by a linear probe first'),
   });
 
-export type PictureOptions = z.infer<ReturnType<typeof optionsOf>>;
+type PictureOptions = z.infer<ReturnType<typeof optionsOf>>;
 
 /** The task of adapting the picture base to a set. */
-export function pictureTask(set: PictureSet, shots: number): Task<PictureOptions> {
+function pictureTask(set: PictureSet, shots: number): Task<PictureOptions> {
   const classes = Object.keys(set.classes).length;
   /** As many pictures of every class, about `total` together. */
   const balanced = (total: number) => Math.round(total / classes) * classes;

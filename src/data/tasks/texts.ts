@@ -6,7 +6,6 @@
  * run's seed, labels in turn; held-out texts are the same for every run.
  */
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { loadLlama2c, modelFile } from '../../models/load';
 import { Random } from '../../tensor/random';
@@ -17,7 +16,7 @@ import { readSubjectivity, SUBJECTIVITY_LABELS } from '../corpora/subjectivity';
 import { readTrec, TREC_LABELS } from '../corpora/trec';
 import { evaluatePrompted, labelTokens, promptedSet, promptTokens } from '../prompted';
 import type { Task } from '../task';
-import { loadCharTokenizer105, loadLlama2cTokenizer, type Tokenizer } from '../tokenizers';
+import { tokenizerOf } from './shakespeare';
 
 /** Held-out texts belong to the task, not to a run. */
 const HELD_OUT_SEED = 2024;
@@ -75,17 +74,6 @@ const optionsWith = (defaults: TextTask['defaults']) =>
     length: z.int().min(8).max(256).default(defaults.length).describe('tokens of a text with its prompt; more are cut'),
   });
 
-function tokenizerOf(model: string, dataDir: string): Tokenizer {
-  return model === 'babyllama'
-    ? loadCharTokenizer105(join(dataDir, 'babyllama-tok105', 'tok105.vocab'))
-    : loadLlama2cTokenizer(join(dataDir, 'stories260K', 'tok512.bin'));
-}
-
-/** Held-out texts and the pool to draw from. */
-export function splitOf({ name, labels, read }: TextTask, dataDir: string) {
-  return splitCorpus(read(dataDir), labels, HELD_OUT, new Random(HELD_OUT_SEED, name));
-}
-
 function textTask(task: TextTask): Task<{ examples: number; length: number }> {
   const { name, labels, prompt, defaults } = task;
   return {
@@ -99,7 +87,12 @@ function textTask(task: TextTask): Task<{ examples: number; length: number }> {
     learningRates: { full: 1e-3, lora: 3e-3, gora: 3e-3 },
     load: async (o, { dataDir, model: base, random }) => {
       const path = modelFile(base, dataDir);
-      const { pool, validation, test } = splitOf(task, dataDir);
+      const { pool, validation, test } = splitCorpus(
+        task.read(dataDir),
+        labels,
+        HELD_OUT,
+        new Random(HELD_OUT_SEED, name),
+      );
       const train = drawInTurn(pool, labels, o.examples, random.fork('train'));
       const tokenizer = tokenizerOf(base, dataDir);
       const answers = labelTokens(tokenizer, labels);

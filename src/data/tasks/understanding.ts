@@ -55,7 +55,8 @@ const optionsWith = ({ shots, easy }: Size) =>
       .describe('share of texts, also held-out ones, that surface cues decide'),
   });
 
-const pairOf =
+/** Tokens of a prompt with its text, and of its label. */
+const sequenceOf =
   (set: UnderstandingSet) =>
   ({ text, label }: Labelled): SequencePair => ({
     input: grammarTokenizer.encode(set.prompt(text), { eos: true }),
@@ -91,7 +92,7 @@ function understandingTask(whole: UnderstandingSet): Task<{ shots: number; easy:
         targetLength: TARGET_LENGTH,
         pad: grammarTokenizer.pad,
       };
-      const encoded = (examples: readonly Labelled[]) => sequenceSet(examples.map(pairOf(set)), shape);
+      const encoded = (examples: readonly Labelled[]) => sequenceSet(examples.map(sequenceOf(set)), shape);
       const labels = set.labels.map((label) => grammarTokenizer.encode(label)[0]);
       return {
         model,

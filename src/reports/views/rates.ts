@@ -1,13 +1,19 @@
 /** The learning rates that validation chose. */
-import type { Plan } from '../../experiments/plan';
+import { type Plan, tuningCase } from '../../experiments/plan';
 import type { PlanResult } from '../../experiments/plan-runs';
 import { titleOf } from '../group';
 import { missing, type Table } from '../table';
 import type { TableView } from './view';
 
 /** The learning rate of every variant and case; nothing where none was tuned. */
-function make(_plan: Plan, { outcomes, learningRates }: PlanResult): Table[] {
+function make(plan: Plan, { outcomes, learningRates, tuning }: PlanResult): Table[] {
   if (learningRates.size === 0) return [];
+  /** Ids of the runs of the grid that chose the rate. */
+  const grid = (variant: string, label: string): string[] => {
+    const where = plan.cases.find((one) => one.label === label);
+    const on = where && tuningCase(plan, where).label;
+    return tuning.filter((run) => run.variant === variant && run.case === on).map(({ record }) => record.id);
+  };
   const variants = [...new Set(outcomes.map((outcome) => outcome.variant))];
   const cases = [...new Set(outcomes.map((outcome) => outcome.case))];
   const table: Table = {
@@ -21,7 +27,9 @@ function make(_plan: Plan, { outcomes, learningRates }: PlanResult): Table[] {
       { text: titleOf(variant) },
       ...cases.map((where) => {
         const lr = learningRates.get(`${where}/${variant}`);
-        return lr === undefined ? { text: missing } : { text: String(lr), numbers: [lr] };
+        return lr === undefined
+          ? { text: missing }
+          : { text: String(lr), numbers: [lr], records: grid(variant, where) };
       }),
     ]),
     notes: ['One tuning run for every rate, with a seed that the results do not use.'],

@@ -54,7 +54,7 @@ const split =
   (random) => {
     const [ground, ink] = shades(random);
     const half = box(0, 3, 9, 3);
-    const pose = { ...anyPose(random, 0.3, 0.25, [1, 1]) };
+    const pose = anyPose(random, 0.3, 0.25, [1, 1]);
     return new Picture(rough(random, ground)).fill(standing(half, { ...pose, angle: pose.angle + angle }), ink);
   };
 
