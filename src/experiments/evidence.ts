@@ -77,7 +77,7 @@ export function gatherEvidence(request: EvidenceRequest): Gathered {
   if (method.needs.includes('gradients')) {
     const count = batchCount(request);
     const afterBatch = method.watchGradients?.(model, targets, methodOptions);
-    Object.assign(evidence, estimateGradients(model, targets, batches(count), { afterBatch }));
+    Object.assign(evidence, estimateGradients(model, targets, batches(count), { batches: count, afterBatch }));
   }
   if (first) evidence.probeLoss = probeOn(model, first);
   return { evidence, release: () => first && free(first) };

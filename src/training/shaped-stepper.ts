@@ -4,10 +4,10 @@
  */
 import type { Adapters } from '../methods/method';
 import type { Batch, Model } from '../models/model';
+import { batchShape } from '../tensor/compile/compare';
 import type { AdamW } from './adamw';
 import type { StepResult } from './step';
 import { type StepMode, Stepper, type StepperOptions } from './stepper';
-import { batchShape } from './traced-step';
 
 /** Shapes that get a graph each; batches of any further shape run eagerly. */
 const MOST_GRAPHS = 8;

@@ -11,13 +11,13 @@ import * as tf from '@tensorflow/tfjs';
 import { messageOf } from '../errors';
 import type { Adapters } from '../methods/method';
 import type { Batch, Model } from '../models/model';
-import { traceDifference } from '../tensor/compile/compare';
+import { batchShape, traceDifference } from '../tensor/compile/compare';
 import { type NativeBackend, nativeBackend } from '../tensor/compile/trace';
 import type { AdamW } from './adamw';
 import { CompiledGradients } from './compiled-gradients';
 import { CompiledStep, type ParameterState } from './compiled-step';
 import { clipGradients, finishStep, lossAndGradients, type StepGradients, type StepResult } from './step';
-import { batchShape, type TracedStep, traceStep } from './traced-step';
+import { type TracedStep, traceStep } from './traced-step';
 import { gradientDifference, stepDifference } from './verify';
 
 export interface StepperOptions {

@@ -16,12 +16,6 @@ export interface TracedStep extends DeclaredTrace {
   readonly gradients: ReadonlyMap<string, number>;
 }
 
-/** Names, types and shapes of a batch: one graph serves one of them. */
-export const batchShape = (batch: Batch): string =>
-  Object.entries(batch)
-    .map(([name, { dtype, shape }]) => `${name} ${dtype} [${shape}]`)
-    .join(', ');
-
 /** Runs `work` and records it. */
 export function traceStep(
   backend: NativeBackend,

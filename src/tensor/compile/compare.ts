@@ -2,7 +2,14 @@
  * Tells whether two traces of the same code are the same graph. Whatever JavaScript computes differently from step to
  * step (random masks, rates, branches) shows as a difference, and such code must not become a graph.
  */
+import type { Tensor } from '@tensorflow/tfjs';
 import type { HostValues, Trace } from './trace';
+
+/** Names, types and shapes of a batch: one graph serves one of them. */
+export const batchShape = (batch: Readonly<Record<string, Tensor>>): string =>
+  Object.entries(batch)
+    .map(([name, { dtype, shape }]) => `${name} ${dtype} [${shape}]`)
+    .join(', ');
 
 /** A trace with the tensors that may change from run to run, by id. */
 export interface DeclaredTrace {

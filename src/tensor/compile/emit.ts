@@ -47,6 +47,12 @@ function needed(trace: Trace, outputs: readonly number[]): boolean[] {
   return used;
 }
 
+/** The trace without the operations that the outputs do not depend on. */
+export function pruned(trace: Trace, outputs: readonly number[]): Trace {
+  const used = needed(trace, outputs);
+  return { ...trace, ops: trace.ops.filter((_, i) => used[i]) };
+}
+
 /** Whether the second input is a vector as long as the rows of the first. */
 const isRow = ({ metas }: Trace, { inputs: [a, b] }: TracedOp): boolean => {
   const [x, y] = [metas.get(a)!.shape, metas.get(b)!.shape];

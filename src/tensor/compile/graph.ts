@@ -140,6 +140,11 @@ export class GraphBuilder {
     });
   }
 
+  /** Adds a value to a variable, in place. */
+  add({ handle, meta }: GraphVariable, value: string): string {
+    return this.node('AssignAddVariableOp', [handle, value], { dtype: { type: meta.dtype } });
+  }
+
   /** A node whose fetching makes the others run. */
   barrier(nodes: readonly string[]): string {
     return this.node('Identity', [this.scalar(0), ...nodes.map((name) => `^${name}`)], { T: { type: FLOAT } });
