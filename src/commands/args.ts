@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { HelpRequest, messageOf, UserError } from '../errors';
+import { resultsFolder } from '../experiments/folders';
 import { parseValue } from '../experiments/options';
-import { projectRoot } from '../tensor/native';
 
 /** How an option is declared. */
 export interface OptionSpec {
@@ -61,13 +61,8 @@ export function parseSeed(text: string | undefined): number {
   return seed;
 }
 
-/** Folder of data sets and checkpoints: `--data`, else GORA_DATA, else `data/cache`. */
-export const dataFolder = (option?: string): string =>
-  option ?? (process.env.GORA_DATA || join(projectRoot(__dirname), 'data', 'cache'));
-
 /** Folder of results: `--out`, else `results/<name>`. */
-export const outFolder = (name: string, option?: string): string =>
-  option ?? join(projectRoot(__dirname), 'results', name);
+export const outFolder = (name: string, option?: string): string => option ?? resultsFolder(name);
 
 /** Folder with a folder of records a task: inside `--out` when given, else shared by all comparisons. */
 export const recordsFolder = (option?: string): string => join(option ?? outFolder(''), 'records');

@@ -2,6 +2,7 @@
 import { join, relative } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../errors';
+import { dataFolder } from '../experiments/folders';
 import {
   type GradientStudy,
   type GradientStudyRequest,
@@ -14,7 +15,7 @@ import { exportTable } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
 import { gradientStudyChart, gradientStudyTable } from '../reports/gradient-study';
 import { closeRenderer } from '../reports/render';
-import { dataFolder, outFolder, parse, parseSettings, recordsFolder } from './args';
+import { outFolder, parse, parseSettings, recordsFolder } from './args';
 
 const options = {
   task: { type: 'string' },

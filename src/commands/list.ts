@@ -1,11 +1,12 @@
 /** `gora list`: what exists, and the options of each. */
 import { allTasks, findTask } from '../data/tasks';
 import { UserError } from '../errors';
+import { dataFolder } from '../experiments/folders';
 import { describeOptions } from '../experiments/options';
 import { allMethods, findMethod } from '../methods/registry';
 import { modelCards } from '../models/load';
 import { trainingSchema } from '../training/options';
-import { dataFolder, parse } from './args';
+import { parse } from './args';
 
 function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));

@@ -1,6 +1,7 @@
 /** `gora quickstart`: the main job in a minute or two, on whatever backend is there. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { dataFolder } from '../experiments/folders';
 import { labelled } from '../experiments/outcomes';
 import { type Outcome, runPlan } from '../experiments/plan-runs';
 import { findPlan } from '../experiments/plans';
@@ -10,7 +11,7 @@ import { saveFigure, saveTable } from '../reports/files';
 import { closeRenderer } from '../reports/render';
 import { startBackend } from '../tensor/backend';
 import { projectRoot } from '../tensor/native';
-import { dataFolder, interruptSignal, outFolder, parse, parseSeed } from './args';
+import { interruptSignal, outFolder, parse, parseSeed } from './args';
 import { progressReporter } from './progress';
 
 const options = { out: { type: 'string' }, seed: { type: 'string' }, steps: { type: 'string' } } as const;

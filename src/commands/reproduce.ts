@@ -1,6 +1,7 @@
 /** `gora reproduce NAME`: a whole comparison, its tables and its charts. */
 import { join, relative } from 'node:path';
 import { Interrupted, messageOf, UserError } from '../errors';
+import { dataFolder } from '../experiments/folders';
 import { partOf, tracks } from '../experiments/plan';
 import { type PlanResult, readPlan, runPlan } from '../experiments/plan-runs';
 import { allPlans } from '../experiments/plans';
@@ -9,7 +10,7 @@ import { exportTable, type FigureFormat } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
 import { closeRenderer } from '../reports/render';
 import { planFigures, planTables } from '../reports/views';
-import { dataFolder, interruptSignal, type Parsed, parse, recordsFolder } from './args';
+import { interruptSignal, type Parsed, parse, recordsFolder } from './args';
 import { type Comparison, comparisonOf } from './comparison';
 import { progressReporter } from './progress';
 

@@ -10,12 +10,12 @@
  * The reference holds the N batches too. Other batches of the same training set would not do: where a head was fitted
  * to that set, its mean gradient is near 0 and the two halves point in opposite directions.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { batchesOf } from '../data/dataset';
 import { findTask } from '../data/tasks';
-import { messageOf, UserError } from '../errors';
+import { UserError } from '../errors';
 import { writeFileAtomic } from '../formats/atomic';
 import { measureImportance } from '../methods/gora/importance';
 import { estimateGradients } from '../methods/gradients';
@@ -26,6 +26,7 @@ import { startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
 import { environmentOf } from './environment';
+import { readJsonFile } from './json-file';
 import { resolveSpec } from './spec';
 
 export interface GradientStudyRequest {
@@ -43,7 +44,7 @@ export interface GradientStudyRequest {
 const similaritySchema = z.strictObject({ sign: z.number(), magnitude: z.number(), cosine: z.number() });
 const scores = z.record(z.string(), z.number());
 
-export const gradientStudySchema = z.strictObject({
+const gradientStudySchema = z.strictObject({
   format: z.literal(1),
   kind: z.literal('gradient-study'),
   /** `gradients-<task>-s<seed>`; also the file name. */
@@ -184,7 +185,6 @@ export async function studyGradients(request: GradientStudyRequest, dataDir: str
 
 /** Writes `<dir>/<id>.json` and returns the path. */
 export function writeGradientStudy(dir: string, study: GradientStudy): string {
-  mkdirSync(dir, { recursive: true });
   const path = join(dir, `${study.id}.json`);
   writeFileAtomic(path, `${JSON.stringify(study, null, 1)}\n`);
   return path;
@@ -194,17 +194,6 @@ export function writeGradientStudy(dir: string, study: GradientStudy): string {
 export function readGradientStudies(dir: string): GradientStudy[] {
   if (!existsSync(dir)) return [];
   const files = readdirSync(dir).filter((file) => /^gradients-.*-s\d+\.json$/.test(file));
-  return files.sort().map((file) => {
-    const path = join(dir, file);
-    let json: unknown;
-    try {
-      json = JSON.parse(readFileSync(path, 'utf8'));
-    } catch (error) {
-      throw new UserError(`cannot read the study ${path}: ${messageOf(error)}`);
-    }
-    const result = gradientStudySchema.safeParse(json);
-    if (result.success) return result.data;
-    const issue = result.error.issues[0];
-    throw new UserError(`${path} is not a gradient study: field "${issue.path.join('.')}": ${issue.message}`);
-  });
+  const kind = { name: 'study', form: 'a gradient study' };
+  return files.sort().map((file) => readJsonFile(join(dir, file), gradientStudySchema, kind));
 }

@@ -1,8 +1,9 @@
 /** Records on disk: one JSON file a run, written atomically. */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../errors';
 import { writeFileAtomic } from '../formats/atomic';
+import { readJsonFile } from './json-file';
 import { packRecord, type RunRecord, recordSchema } from './record';
 
 /** Makes the folder. @throws UserError, naming the command's option for it, when it cannot be made or written. */
@@ -50,16 +51,7 @@ export function writeRecord(dir: string, record: RunRecord): string {
 
 /** @throws UserError naming the file and the field when it is not a record. */
 export function readRecord(path: string): RunRecord {
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new UserError(`cannot read the record ${path}: ${messageOf(error)}`);
-  }
-  const result = recordSchema.safeParse(json);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new UserError(`${path} is not a run record: field "${issue.path.join('.')}": ${issue.message}`);
+  return readJsonFile(path, recordSchema, { name: 'record', form: 'a run record' });
 }
 
 /** All records of a folder and its subfolders, by id. A missing folder holds none. */

@@ -1,6 +1,7 @@
 /** Comparisons in a notebook: their tables and charts from the records on disk, or from runs that the notebook makes. */
 import * as path from 'node:path';
 import { UserError } from '../errors';
+import { dataFolder, resultsFolder } from '../experiments/folders';
 import { type Plan, quick, type Track, tracks } from '../experiments/plan';
 import { type PlanOnDisk, readPlan, runPlan } from '../experiments/plan-runs';
 import { allPlans, findPlan } from '../experiments/plans';
@@ -35,13 +36,12 @@ interface Source {
 
 function sourceOf(name: string, { rerun = false, records }: ShowPlanOptions): Source {
   const plan = findPlan(name);
-  const results = path.join(projectRoot, 'results');
   const command = `npm run gora -- reproduce ${name}`;
   if (rerun === 'quick') {
-    const folder = records ?? path.join(results, 'quick', 'records');
+    const folder = records ?? resultsFolder('quick', 'records');
     return { plan: quick(plan), records: folder, command: `${command} --quick` };
   }
-  const own = rerun ? path.join(results, 'quick', 'rerun') : path.join(results, 'records');
+  const own = rerun ? resultsFolder('quick', 'rerun') : resultsFolder('records');
   return { plan, records: records ?? own, command };
 }
 
@@ -51,7 +51,7 @@ async function runMissing({ plan, records }: Source, data: string | undefined): 
   progress.update(done);
   await runPlan(plan, {
     records,
-    dataDir: data ?? (process.env.GORA_DATA || path.join(projectRoot, 'data', 'cache')),
+    dataDir: dataFolder(data),
     onRun: (label, now) => progress.update(now - 1, label),
   });
   progress.finish();

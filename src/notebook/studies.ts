@@ -1,12 +1,12 @@
 /** Measurements beside the comparisons, shown from their files: gradients against a large sample, costs of methods. */
 import { existsSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
+import { resultsFolder } from '../experiments/folders';
 import { readGradientStudies } from '../experiments/gradient-study';
 import { costTable, readCostBench } from '../reports/cost';
 import { gradientStudyChart, gradientStudyTable } from '../reports/gradient-study';
 import type { Table } from '../reports/table';
 import { showChart } from './chart';
-import { projectRoot } from './kernelspec';
 import { publish } from './publish';
 import { tableHtml, tableText } from './table';
 
@@ -17,9 +17,7 @@ function say(text: string): void {
 }
 
 /** A table and a chart for each task that `gora gradients` studied; how to make one where there is none. */
-export async function showGradientStudies(
-  folder = path.join(projectRoot, 'results', 'records', 'gradients'),
-): Promise<void> {
+export async function showGradientStudies(folder = resultsFolder('records', 'gradients')): Promise<void> {
   const studies = readGradientStudies(folder);
   if (studies.length === 0) say('No gradient studies yet. `npm run gora -- gradients --task glyphs` makes one.');
   for (const task of new Set(studies.map((study) => study.task))) {
@@ -30,7 +28,7 @@ export async function showGradientStudies(
 }
 
 /** A table of costs for each task that `bench/methods.ts` measured alone on a machine. */
-export function showCosts(folder = path.join(projectRoot, 'results', 'bench')): void {
+export function showCosts(folder = resultsFolder('bench')): void {
   const files = existsSync(folder) ? readdirSync(folder).filter((file) => /^methods-.*\.json$/.test(file)) : [];
   if (files.length === 0) say('No costs measured yet. `npx tsx bench/methods.ts glyphs` measures them, alone.');
   for (const file of files.sort()) show(costTable(readCostBench(path.join(folder, file))));

@@ -1,7 +1,6 @@
 /** What methods cost, from the samples of `bench/methods.ts`: runs alone on the machine, each in its own process. */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { messageOf, UserError } from '../errors';
+import { readJsonFile } from '../experiments/json-file';
 import type { StepTimes } from './convergence';
 import { mean, summarise } from './stats';
 import { methodStyle } from './style';
@@ -33,18 +32,8 @@ export type CostBench = z.infer<typeof benchSchema>;
 
 /** @throws UserError naming the file and the field when it is not what `bench/methods.ts` writes. */
 export function readCostBench(path: string): CostBench {
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new UserError(
-      `cannot read the costs ${path}: ${messageOf(error)}. \`npx tsx bench/methods.ts TASK\` writes them`,
-    );
-  }
-  const result = benchSchema.safeParse(json);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new UserError(`${path} holds no costs of methods: field "${issue.path.join('.')}": ${issue.message}`);
+  const remedy = '`npx tsx bench/methods.ts TASK` writes them';
+  return readJsonFile(path, benchSchema, { name: 'costs', form: 'a file of costs of methods', remedy });
 }
 
 /** Gradients, allocation and start of a run, milliseconds. */

@@ -4,7 +4,7 @@ import type { GradientStudy } from '../experiments/gradient-study';
 import type { Figure } from './figure';
 import { layerCorrelation } from './rank-agreement';
 import { type Summary, summarise } from './stats';
-import { baseLayout, titledAxis } from './style';
+import { baseLayout, legendOnTop, titledAxis } from './style';
 import { type Cell, meanSdText, missing, type Table } from './table';
 
 type Measure = 'sign' | 'magnitude' | 'cosine' | 'importance';
@@ -115,7 +115,7 @@ export function gradientStudyChart(studies: readonly GradientStudy[], options: {
     layout: {
       ...layout,
       showlegend: true,
-      legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' },
+      legend: legendOnTop,
       margin: { l: 64, r: 24, t: 120, b: 56 },
       xaxis: titledAxis('batches N', { type: 'log', tickvals: counts, ticktext: counts.map(String) }),
       yaxis: titledAxis('similarity', {}),

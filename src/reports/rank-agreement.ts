@@ -1,11 +1,9 @@
 /** Are the ranks a property of model and task, or chance? Agreement between seeds and between tasks; means per matrix type. */
 import type { RunRecord } from '../experiments/record';
-import { layerPlaces } from './charts/layers';
+import { type LayerValues, layerMeans, layerPlaces } from './charts/layers';
 import { completed, type Group, groupRecords, titleOf } from './group';
 import { mean, spearman, summarise } from './stats';
 import { type Cell, type Column, meanSdText, missing, type Table } from './table';
-
-type Values = Readonly<Record<string, number>>;
 
 /** How well the values of several runs agree, over all pairs of runs. */
 export interface Agreement {
@@ -19,10 +17,10 @@ export interface Agreement {
 }
 
 /** Layers that both have, in the first one's order. */
-const common = (a: Values, b: Values) => Object.keys(a).filter((layer) => Object.hasOwn(b, layer));
+const common = (a: LayerValues, b: LayerValues) => Object.keys(a).filter((layer) => Object.hasOwn(b, layer));
 
 /** Spearman's correlation over the common layers; null for fewer than two or where a side is constant. */
-export function layerCorrelation(a: Values, b: Values): number | null {
+export function layerCorrelation(a: LayerValues, b: LayerValues): number | null {
   const layers = common(a, b);
   if (layers.length < 2) return null;
   return spearman(
@@ -32,7 +30,7 @@ export function layerCorrelation(a: Values, b: Values): number | null {
 }
 
 /** Agreement over all pairs; null for fewer than two runs. */
-export function agreement(runs: readonly Values[]): Agreement | null {
+export function agreement(runs: readonly LayerValues[]): Agreement | null {
   const pairs = runs.flatMap((a, i) => runs.slice(i + 1).map((b) => [a, b] as const));
   if (pairs.length === 0) return null;
   const found = pairs.map(([a, b]) => layerCorrelation(a, b)).filter((value): value is number => value !== null);
@@ -50,7 +48,7 @@ export function agreement(runs: readonly Values[]): Agreement | null {
 }
 
 type Kind = 'ranks' | 'importances';
-const valuesOf = (records: readonly RunRecord[], kind: Kind): Values[] =>
+const valuesOf = (records: readonly RunRecord[], kind: Kind): LayerValues[] =>
   records.map((record) => record[kind]).filter((values): values is Record<string, number> => values !== null);
 
 /** Groups whose methods choose ranks, those of two runs or more. */
@@ -106,13 +104,6 @@ export function rankAgreementTable(records: readonly RunRecord[], options: { nam
     rows,
     notes: ['Spearman’s correlation over the adapted matrices: mean over all pairs of seeds (lowest to highest).'],
   };
-}
-
-/** Mean of each layer over the runs that have it. */
-export function layerMeans(runs: readonly Values[]): Values {
-  const layers = [...new Set(runs.flatMap((run) => Object.keys(run)))];
-  const of = (layer: string) => runs.filter((run) => Object.hasOwn(run, layer)).map((run) => run[layer]);
-  return Object.fromEntries(layers.map((layer) => [layer, mean(of(layer))]));
 }
 
 /** Agreement of the mean ranks between tasks on models with the same layers; null where there is no such pair. */

@@ -125,6 +125,9 @@ export function titledAxis(title: string, more: Layout = {}): Layout {
   return { ...axis, title: { text: title, font: { size: 13 }, standoff: 8 }, ...more };
 }
 
+/** A legend in one row over the plot. */
+export const legendOnTop: Layout = { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' };
+
 /** `title` on top, left-aligned (a question the chart answers), with an optional smaller line under it. */
 export function baseLayout(title: string, subtitle: string, width = 760, height = 460): Layout {
   return {

@@ -23,6 +23,13 @@ export const isDenial = (clause: Clause): boolean => clause.negated || clause.ag
 
 export const chance = (random: Random, probability: number): boolean => random.uniform() < probability;
 
+/** An item drawn by its share; the shares sum to 1. */
+export function pickByShare<T>(random: Random, items: readonly (readonly [item: T, share: number])[]): T {
+  let at = random.uniform();
+  const [item] = items.find(([, share]) => (at -= share) < 0) ?? items[0];
+  return item;
+}
+
 export const name = (noun: string): Phrase => ({ det: '', adjective: null, noun });
 export const placeOf = (random: Random): string => `${random.pick(['in', 'near'])} the ${random.pick(PLACES)}`;
 

@@ -4,7 +4,7 @@
  */
 import type { Random } from '../../tensor/random';
 import { judgedSentence } from './agreement';
-import { chance, clauseOf, placeOf, pronoun, sayClause, sayPhrase, transferOf } from './clause';
+import { chance, clauseOf, pickByShare, placeOf, pronoun, sayClause, sayPhrase, transferOf } from './clause';
 import { inference, type Verdict } from './inference';
 import { ADJECTIVES, article, KINDS, NAMES, past, rivalsOf, synonymOf, withS } from './lexicon';
 import { review, reviewWithEnd } from './opinion';
@@ -107,7 +107,6 @@ const WRITERS: readonly (readonly [Writer, number])[] = [
 
 /** One short text, a few sentences, each ended by ` .`. */
 export function passage(random: Random): string {
-  let at = random.uniform();
-  const [writer] = WRITERS.find(([, share]) => (at -= share) < 0) ?? WRITERS[0];
-  return `${writer(random)} .`;
+  const write = pickByShare(random, WRITERS);
+  return `${write(random)} .`;
 }

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Batch } from '../../models/model';
 import type { Random } from '../../tensor/random';
+import { pickByShare } from '../grammar/clause';
 import { passage } from '../grammar/text';
 import { question, statement, sum } from './arithmetic';
 import { remark } from './instructions';
@@ -22,9 +23,8 @@ const WRITERS: readonly (readonly [Writer, number])[] = [
 
 /** One short text: a story, a sum, a statement, a program, a definition or a remark. */
 export function pretrainingDocument(random: Random): string {
-  let at = random.uniform();
-  const [writer] = WRITERS.find(([, share]) => (at -= share) < 0) ?? WRITERS[0];
-  return writer(random);
+  const write = pickByShare(random, WRITERS);
+  return write(random);
 }
 
 /** `context` + 1 tokens of documents, each between its marks. */

@@ -2,6 +2,17 @@
  * Layer names to a place in the network: `blocks.3.attn.q` → block 3, matrix `q`;
  * `decoder.block.1.layer.0.SelfAttention.q` → decoder 1, matrix `SelfAttention.q`.
  */
+import { mean } from '../stats';
+
+/** One number a layer: ranks, importances. */
+export type LayerValues = Readonly<Record<string, number>>;
+
+/** Mean of each layer over the runs that have it. */
+export function layerMeans(runs: readonly LayerValues[]): Record<string, number> {
+  const layers = [...new Set(runs.flatMap((run) => Object.keys(run)))];
+  const of = (layer: string) => runs.filter((run) => Object.hasOwn(run, layer)).map((run) => run[layer]);
+  return Object.fromEntries(layers.map((layer) => [layer, mean(of(layer))]));
+}
 
 export interface LayerPlace {
   /** Text before the block number that tells stacks apart: `encoder`, `decoder`, or empty. */

@@ -4,7 +4,7 @@ import type { RunRecord } from '../../experiments/record';
 import type { Figure, Trace } from '../figure';
 import { completed, methodsOf, titleOf } from '../group';
 import { type Summary, summarise } from '../stats';
-import { baseLayout, methodStyle, titledAxis } from '../style';
+import { baseLayout, legendOnTop, methodStyle, titledAxis } from '../style';
 
 interface Point {
   readonly lr: number;
@@ -65,7 +65,7 @@ export function learningRateCurves(
     layout: {
       ...baseLayout(options.title ?? 'Which method forgives a wrong learning rate?', subtitle.join(' · ')),
       showlegend: true,
-      legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' },
+      legend: legendOnTop,
       margin: { l: 64, r: 24, t: 104, b: 56 },
       xaxis: titledAxis('peak learning rate', { type: 'log', tickvals: rates, ticktext: rates.map(String) }),
       yaxis: titledAxis(titles[0]),

@@ -1,7 +1,7 @@
 /** Lines and bars of any numbers in the house look: what a notebook draws beside the charts of run records. */
 import { UserError } from '../../errors';
 import type { Figure, Trace } from '../figure';
-import { baseLayout, faint, ink, titledAxis } from '../style';
+import { baseLayout, faint, ink, legendOnTop, titledAxis } from '../style';
 
 /** One line; `name` stands in the legend. */
 export interface Series {
@@ -50,7 +50,7 @@ const colorOf = (i: number) => palette[i % palette.length];
 function legend(many: boolean) {
   return {
     showlegend: many,
-    legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' },
+    legend: legendOnTop,
     margin: { l: 70, r: 24, t: many ? 108 : 74, b: 58 },
   };
 }

@@ -4,9 +4,9 @@ import type { RunRecord } from '../../experiments/record';
 import type { Figure, Trace } from '../figure';
 import { completed, type Group, groupsOfOneTask, seedsText, titleOf } from '../group';
 import { mean, summarise } from '../stats';
-import { baseLayout, faint, methodStyle, titledAxis } from '../style';
+import { baseLayout, faint, legendOnTop, methodStyle, titledAxis } from '../style';
 import { layerHeatmap, short } from './layer-heatmap';
-import { layerPlaces } from './layers';
+import { type LayerValues, layerMeans, layerPlaces } from './layers';
 
 export interface RankOptions {
   name?: string;
@@ -17,15 +17,11 @@ export interface RankOptions {
 
 type Kind = NonNullable<RankOptions['value']>;
 
-/** Mean over seeds of every layer's value. */
-function layerMeans(group: Group, kind: Kind): Map<string, number> {
-  const values = new Map<string, number[]>();
-  for (const record of group.records) {
-    const own = record[kind];
-    if (!own) throw new UserError(`${record.id} has no ${kind}: ${group.method} does not set them`);
-    for (const [layer, value] of Object.entries(own)) values.set(layer, [...(values.get(layer) ?? []), value]);
-  }
-  return new Map([...values].map(([layer, list]) => [layer, mean(list)]));
+/** Every layer's value. @throws UserError when the run has none. */
+function valuesOf(record: RunRecord, kind: Kind): LayerValues {
+  const own = record[kind];
+  if (!own) throw new UserError(`${record.id} has no ${kind}: ${record.spec.method} does not set them`);
+  return own;
 }
 
 /**
@@ -43,7 +39,7 @@ export function rankHeatmap(records: RunRecord | readonly RunRecord[], options: 
   const [group] = groups;
   const noun = kind === 'ranks' ? 'rank' : 'importance';
   const subtitle = `${group.task}, ${titleOf(group.method)}, ${group.records.length > 1 ? 'mean of ' : ''}${seedsText([group])}`;
-  return layerHeatmap(layerMeans(group, kind), {
+  return layerHeatmap(new Map(Object.entries(layerMeans(group.records.map((record) => valuesOf(record, kind))))), {
     name: options.name ?? `${kind}-${group.task}-${group.method}`,
     title: options.title ?? `Where does ${titleOf(group.method)} put its ${noun}?`,
     subtitle,
@@ -55,10 +51,10 @@ export function rankHeatmap(records: RunRecord | readonly RunRecord[], options: 
 function barsOf(group: Group, kind: Kind, columns: readonly string[]): Trace[] {
   const { title, color } = methodStyle(group.method);
   const perSeed = group.records.map((record) => {
-    const values = layerMeans({ ...group, records: [record] }, kind);
-    const places = layerPlaces(values.keys());
+    const values = Object.entries(valuesOf(record, kind));
+    const places = layerPlaces(values.map(([layer]) => layer));
     return columns.map((column) => {
-      const mine = [...values].filter(([layer]) => places.get(layer)!.matrix === column).map(([, value]) => value);
+      const mine = values.filter(([layer]) => places.get(layer)!.matrix === column).map(([, value]) => value);
       return mine.length > 0 ? mean(mine) : Number.NaN;
     });
   });
@@ -108,7 +104,7 @@ export function rankBars(records: readonly RunRecord[], options: RankOptions = {
     layout: {
       ...baseLayout(options.title ?? `Which matrices get the most ${noun}?`, subtitle.join(' · ')),
       showlegend: groups.length > 1,
-      legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' },
+      legend: legendOnTop,
       margin: { l: 64, r: 24, t: groups.length > 1 ? 104 : 74, b: 56 },
       bargap: 0.25,
       bargroupgap: 0.08,

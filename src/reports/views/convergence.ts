@@ -1,9 +1,8 @@
 /** Steps to the baseline's final loss, on every case; the curves of the first. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { resultsFolder } from '../../experiments/folders';
 import { labelled } from '../../experiments/outcomes';
 import type { Plan } from '../../experiments/plan';
-import { projectRoot } from '../../tensor/native';
 import { lossCurves } from '../charts/curves';
 import { convergence, convergenceTable, type StepTimes } from '../convergence';
 import { readCostBench, stepTimes } from '../cost';
@@ -14,7 +13,7 @@ const smoothing = 0.9;
 /** Times measured alone on the plan's task; nothing where there are none, or the cases are of several tasks. */
 function measuredTimes({ cases, task }: Plan): ReadonlyMap<string, StepTimes> | undefined {
   const tasks = [...new Set(cases.map((where) => where.task ?? task))];
-  const path = join(projectRoot(__dirname), 'results', 'bench', `methods-${tasks[0]}.json`);
+  const path = resultsFolder('bench', `methods-${tasks[0]}.json`);
   return tasks.length === 1 && existsSync(path) ? stepTimes(readCostBench(path)) : undefined;
 }
 

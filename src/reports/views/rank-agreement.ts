@@ -2,8 +2,9 @@
 import { labelled } from '../../experiments/outcomes';
 import type { RunRecord } from '../../experiments/record';
 import { layerHeatmap } from '../charts/layer-heatmap';
+import { layerMeans } from '../charts/layers';
 import { titleOf } from '../group';
-import { layerMeans, rankAgreementTable, rankTypeTable, taskAgreementTable } from '../rank-agreement';
+import { rankAgreementTable, rankTypeTable, taskAgreementTable } from '../rank-agreement';
 import type { Table } from '../table';
 import type { FigureView, TableView } from './view';
 
