@@ -13,6 +13,9 @@ import { makeT5 } from '../src/models/t5';
 import { type T5Config, t5ConfigJson } from '../src/models/t5-config';
 import { t5Init } from '../src/models/t5-layout';
 import { Random } from '../src/tensor/random';
+import { AdamW } from '../src/training/adamw';
+import { trainableOf } from '../src/training/step';
+import { Stepper } from '../src/training/stepper';
 
 export interface BenchModel {
   readonly title: string;
@@ -118,6 +121,29 @@ export function attach(model: Model, batch: Batch, name: string): Adapters {
   const evidence: Evidence = method.needs.includes('gradients') ? estimateGradients(model, model.linears, [batch]) : {};
   const options = method.options.parse(name.startsWith('full') ? {} : { rank: 8, alpha: 16 });
   return method.attach(model, model.linears, evidence, options, new Random(2, 'attach'));
+}
+
+/** Training with the benchmark's optimiser. The caller disposes both. */
+export function stepperOf(model: Model, adapters: Adapters, compile = true): { stepper: Stepper; optimiser: AdamW } {
+  const optimiser = new AdamW(trainableOf(model, adapters), TRAINING);
+  const options = { clip: TRAINING.clip, compile, steps: Number.POSITIVE_INFINITY };
+  return { stepper: new Stepper(model, adapters, optimiser, options), optimiser };
+}
+
+/** Steps before those that count: two are recorded, the third builds the graph. */
+export const RECORDING = 3;
+
+/** Milliseconds of each of `count` steps on one batch, after those that record. */
+export async function timeSteps(stepper: Stepper, batch: Batch, count: number, lr: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let step = 1; step <= count + RECORDING; step++) {
+    const started = performance.now();
+    const { loss, norm } = stepper.step(batch, step, lr);
+    await loss.data();
+    if (step > RECORDING) times.push(performance.now() - started);
+    tf.dispose([loss, norm]);
+  }
+  return times;
 }
 
 /** Writes weights and batch for a peer. */

@@ -7,10 +7,7 @@ import type { Adapters } from '../src/methods/method';
 import { saveAdapters } from '../src/methods/save';
 import { startBackend } from '../src/tensor/backend';
 import { peakResidentBytes } from '../src/tensor/memory';
-import { AdamW } from '../src/training/adamw';
-import { trainableOf } from '../src/training/step';
-import { Stepper } from '../src/training/stepper';
-import { attach, leave, makeModel, TRAINING } from './cases';
+import { attach, leave, makeModel, stepperOf, TRAINING } from './cases';
 
 /** What a contender answers to every step. */
 export interface StepCost {
@@ -29,9 +26,7 @@ async function main([name, method, mode, folder]: string[]): Promise<void> {
   if (folder) await leave(model, batch, folder);
   const adapters: Adapters = attach(model, batch, method);
   if (folder && adapters.state) await saveAdapters(adapters, model, folder);
-  const optimiser = new AdamW(trainableOf(model, adapters), TRAINING);
-  const options = { clip: TRAINING.clip, compile: mode === 'compiled', steps: Number.POSITIVE_INFINITY };
-  const stepper = new Stepper(model, adapters, optimiser, options);
+  const { stepper } = stepperOf(model, adapters, mode === 'compiled');
   const send = (answer: object) => process.stdout.write(`${JSON.stringify(answer)}\n`);
   let step = 0;
   send({ ready: true });

@@ -12,10 +12,7 @@ import { decoderInit, makeDecoder } from '../src/models/decoder';
 import { startBackend } from '../src/tensor/backend';
 import { peakResidentBytes, residentBytes } from '../src/tensor/memory';
 import { Random } from '../src/tensor/random';
-import { AdamW } from '../src/training/adamw';
-import { trainableOf } from '../src/training/step';
-import { Stepper } from '../src/training/stepper';
-import { decoderLayout, TRAINING } from './cases';
+import { decoderLayout, stepperOf, timeSteps } from './cases';
 import { logSlope, markdown, median, RESULTS, report } from './facts';
 import { kitCommand } from './peers';
 
@@ -63,16 +60,7 @@ async function measure(at: typeof BASE): Promise<Point> {
   const method = findMethod('lora');
   const targets = model.linears.slice(-Math.min(at.layers, model.linears.length));
   const adapters = method.attach(model, targets, {}, method.options.parse({ rank: at.rank }), new Random(2));
-  const optimiser = new AdamW(trainableOf(model, adapters), TRAINING);
-  const stepper = new Stepper(model, adapters, optimiser, { clip: 1, compile: true, steps: Number.POSITIVE_INFINITY });
-  const times: number[] = [];
-  for (let step = 1; step <= Number(flags.steps) + 3; step++) {
-    const started = performance.now();
-    const { loss, norm } = stepper.step(batch, step, 1e-4);
-    await loss.data();
-    if (step > 3) times.push(performance.now() - started);
-    tf.dispose([loss, norm]);
-  }
+  const times = await timeSteps(stepperOf(model, adapters).stepper, batch, Number(flags.steps), 1e-4);
   return { ms: median(times), mib: (peakResidentBytes() - before) / 2 ** 20 };
 }
 

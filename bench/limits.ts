@@ -9,11 +9,9 @@ import { parseArgs } from 'node:util';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import type { Model } from '../src/models/model';
+import { disposeModel } from '../src/models/params';
 import { startBackend } from '../src/tensor/backend';
-import { AdamW } from '../src/training/adamw';
-import { trainableOf } from '../src/training/step';
-import { Stepper } from '../src/training/stepper';
-import { attach, type BenchModel, MODELS, makeModel, TRAINING } from './cases';
+import { attach, type BenchModel, MODELS, makeModel, RECORDING, stepperOf, TRAINING } from './cases';
 import { markdown, median, RESULTS, report } from './facts';
 
 /** Shapes [n, k, m] of the products that the best rate is taken from. */
@@ -75,16 +73,14 @@ async function main(): Promise<void> {
     const { model, batch } = makeModel(flags.model);
     const adapters = attach(model, batch, method);
     const work = gigaflops(model, MODELS[flags.model], method, new Map(adapters.ranks ?? []));
-    const optimiser = new AdamW(trainableOf(model, adapters), TRAINING);
-    const options = { clip: TRAINING.clip, compile: true, steps: Number.POSITIVE_INFINITY };
-    const stepper = new Stepper(model, adapters, optimiser, options);
+    const { stepper, optimiser } = stepperOf(model, adapters);
     const times: number[] = [];
     const rates: number[] = [];
-    for (let step = 1; step <= Number(flags.rounds) + 3; step++) {
+    for (let step = 1; step <= Number(flags.rounds) + RECORDING; step++) {
       const started = performance.now();
       const { loss, norm } = stepper.step(batch, step, TRAINING.lr);
       await loss.data();
-      if (step > 3) times.push(performance.now() - started);
+      if (step > RECORDING) times.push(performance.now() - started);
       tf.dispose([loss, norm]);
       rates.push(await productRate(PRODUCTS[step % PRODUCTS.length]));
     }
@@ -97,7 +93,9 @@ async function main(): Promise<void> {
     const cells = [median(times).toFixed(1), work.toFixed(1), rate.toFixed(1), best.toFixed(1)];
     rows.push([`${method} (${mode})`, ...cells, `${((100 * rate) / best).toFixed(0)} %`]);
     stepper.dispose();
+    optimiser.dispose();
     adapters.dispose();
+    disposeModel(model);
   }
   const columns = ['Method', 'median ms', 'GFLOP', 'GFLOP/s', 'best product GFLOP/s', 'share'];
   await report(flags.out, 'limits', { model: flags.model, threads: Number(flags.threads), samples }, [

@@ -14,10 +14,7 @@ import { findMethod } from '../src/methods/registry';
 import type { Batch, Model } from '../src/models/model';
 import { startBackend } from '../src/tensor/backend';
 import { Random } from '../src/tensor/random';
-import { AdamW } from '../src/training/adamw';
-import { trainableOf } from '../src/training/step';
-import { Stepper } from '../src/training/stepper';
-import { attach, layoutOf, leave, MODELS, makeModel, TRAINING } from './cases';
+import { attach, layoutOf, leave, MODELS, makeModel, stepperOf, timeSteps } from './cases';
 import { markdown, median, RESULTS, report } from './facts';
 import { pythonWithPeft, Runner } from './peers';
 
@@ -57,17 +54,8 @@ function prepare(model: Model, batch: Batch, name: string): Preparation {
 /** Milliseconds of full-targets training steps, compiled where that is possible. */
 async function fullSteps(model: Model, batch: Batch, count: number): Promise<number[]> {
   const adapters = attach(model, batch, 'full-targets');
-  const optimiser = new AdamW(trainableOf(model, adapters), TRAINING);
-  const stepper = new Stepper(model, adapters, optimiser, { clip: 1, compile: true, steps: Number.POSITIVE_INFINITY });
-  const times: number[] = [];
-  for (let step = 1; step <= count + 3; step++) {
-    const started = performance.now();
-    const { loss, norm } = stepper.step(batch, step, 0);
-    await loss.data();
-    if (step > 3) times.push(performance.now() - started);
-    loss.dispose();
-    norm.dispose();
-  }
+  const { stepper, optimiser } = stepperOf(model, adapters);
+  const times = await timeSteps(stepper, batch, count, 0);
   stepper.dispose();
   optimiser.dispose();
   adapters.dispose();

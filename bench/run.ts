@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/formats/atomic';
 import { layoutOf, METHODS, MODELS, TRAINING } from './cases';
 import type { StepCost } from './contender';
-import { root } from './facts';
+import { markdown, median, RESULTS } from './facts';
 import { kitCommand, pythonWithPeft, Runner } from './peers';
 
 /** Steps that are not counted: recording and building the graph, first allocations. */
@@ -75,17 +75,14 @@ async function compare(model: string, method: string, rounds: number, wasm: numb
   }
 }
 
-const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
-const median = (values: readonly number[]) => sorted(values)[values.length >> 1];
-
-function rowsOf(model: string, method: string, costs: ReadonlyMap<string, readonly StepCost[]>): string[] {
+function rowsOf(model: string, method: string, costs: ReadonlyMap<string, readonly StepCost[]>): string[][] {
   const counted = (name: string) => costs.get(name)!.slice(name === WASM ? WASM_WARM_UP : WARM_UP);
   const first = median(counted('kit compiled').map(({ ms }) => ms));
   return [...costs].map(([name, all]) => {
     const own = counted(name);
     const ms = own.map((cost) => cost.ms);
     const last = own[own.length - 1];
-    const cells = [
+    return [
       MODELS[model].title,
       method,
       name === 'kit compiled' && last.mode !== 'compiled' ? `${name} (ran ${last.mode})` : name,
@@ -96,13 +93,11 @@ function rowsOf(model: string, method: string, costs: ReadonlyMap<string, readon
       (last.peakBytes / 2 ** 20).toFixed(0),
       all[1].loss.toFixed(6),
     ];
-    return `| ${cells.join(' | ')} |`;
   });
 }
 
-const HEAD = [
-  '| Model | Method | Contender | min ms | median ms | over compiled | CPU ms | peak MiB | second loss |',
-  '|---|---|---|---:|---:|---:|---:|---:|---:|',
+const COLUMNS = [
+  ...['Model', 'Method', 'Contender', 'min ms', 'median ms', 'over compiled', 'CPU ms', 'peak MiB', 'second loss'],
 ];
 
 const { values: flags } = parseArgs({
@@ -113,7 +108,7 @@ const { values: flags } = parseArgs({
     methods: { type: 'string', default: METHODS.join() },
     contenders: { type: 'string' },
     threads: { type: 'string', default: String(availableParallelism()) },
-    out: { type: 'string', default: join(root, 'results', 'bench') },
+    out: { type: 'string', default: RESULTS },
   },
 });
 const python = pythonWithPeft();
@@ -121,21 +116,20 @@ const python = pythonWithPeft();
 async function main(): Promise<void> {
   const machine = `${cpus()[0].model}, ${availableParallelism()} threads, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`;
   const samples: object[] = [];
-  const rows: string[] = [];
+  const rows: string[][] = [];
   for (const model of flags.models.split(',')) {
     for (const method of flags.methods.split(',')) {
       const costs = await compare(model, method, Number(flags.rounds), Number(flags.wasm));
       const own = rowsOf(model, method, costs);
       rows.push(...own);
-      console.log(own.join('\n'));
+      console.log(own.map((cells) => cells.join('  ')).join('\n'));
       samples.push({ model, method, warmUp: WARM_UP, costs: Object.fromEntries(costs) });
       const facts = { machine, rounds: Number(flags.rounds), training: TRAINING, date: new Date().toISOString() };
       writeFileAtomic(join(flags.out, 'steps.json'), `${JSON.stringify({ ...facts, samples }, null, 1)}\n`);
       const text = [
         `One training step on ${machine}; contenders took turns, ${flags.rounds} rounds.`,
         '',
-        ...HEAD,
-        ...rows,
+        ...markdown(COLUMNS, rows, 3),
       ];
       writeFileAtomic(join(flags.out, 'steps.md'), `${text.join('\n')}\n`);
     }

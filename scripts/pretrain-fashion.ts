@@ -11,12 +11,13 @@ import { classificationSet } from '../src/data/classification';
 import { MNIST_CLASSES, readMnist } from '../src/data/mnist';
 import { FEATURES, TOKENS } from '../src/data/pictures';
 import { picturesVit } from '../src/data/pictures/model';
-import { pretrain, runScript, settingsOf } from './pretrain-encoder';
+import { pretrainEncoder } from './pretrain-encoder';
+import { runScript, settingsOf } from './pretraining';
 
 const settings = settingsOf({ steps: 2000, batch: 64, lr: 0.001, seed: 1, out: 'data/fashion-vit' });
 
 runScript(
-  pretrain('fashion-vit', picturesVit(MNIST_CLASSES), settings, () => {
+  pretrainEncoder('fashion-vit', picturesVit(MNIST_CLASSES), settings, () => {
     const folder = join(settings.data, 'fashion-mnist');
     const set = (part: 'train' | 't10k') => {
       const { features, labels } = readMnist(folder, part);

@@ -9,12 +9,13 @@ import { classificationSet } from '../src/data/classification';
 import { baseAlphabet, drawGlyphs, FEATURES, firstGlyphs, TOKENS } from '../src/data/glyphs';
 import { GLYPHS_VIT } from '../src/data/glyphs/model';
 import { PLAIN } from '../src/data/glyphs/style';
-import { pretrain, runScript, settingsOf } from './pretrain-encoder';
+import { pretrainEncoder } from './pretrain-encoder';
+import { runScript, settingsOf } from './pretraining';
 
 const settings = settingsOf({ steps: 2500, batch: 64, lr: 0.001, seed: 1, out: 'data/glyphs-vit' });
 
 runScript(
-  pretrain('glyphs-vit', GLYPHS_VIT, settings, (random) => {
+  pretrainEncoder('glyphs-vit', GLYPHS_VIT, settings, (random) => {
     const alphabet = baseAlphabet();
     const stream = random.fork('train');
     const held = firstGlyphs(alphabet, PLAIN, random.fork('test'), 3000);

@@ -9,13 +9,14 @@ import { classificationSet } from '../src/data/classification';
 import { drawPictures, FEATURES, firstPictures, TOKENS } from '../src/data/pictures';
 import { picturesVit } from '../src/data/pictures/model';
 import { primitives } from '../src/data/pictures/sets/primitives';
-import { pretrain, runScript, settingsOf } from './pretrain-encoder';
+import { pretrainEncoder } from './pretrain-encoder';
+import { runScript, settingsOf } from './pretraining';
 
 const settings = settingsOf({ steps: 5000, batch: 64, lr: 0.001, seed: 1, out: 'data/pictures-vit' });
 const config = picturesVit(Object.keys(primitives.classes).length);
 
 runScript(
-  pretrain('pictures-vit', config, settings, (random) => {
+  pretrainEncoder('pictures-vit', config, settings, (random) => {
     const stream = random.fork('train');
     const held = firstPictures(primitives, random.fork('test'), 2000);
     return {
