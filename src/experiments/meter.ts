@@ -9,6 +9,7 @@ export class Meter {
   private readonly peaks = new PeakMemory();
   private depth = 0;
   private stepBytes = 0;
+  private activationBytes = 0;
 
   /** Runs a phase and adds its milliseconds; memory is charged to the outermost phase. */
   async time<T>(phase: string, work: () => Promise<T>): Promise<T> {
@@ -27,6 +28,11 @@ export class Meter {
     this.stepBytes = Math.max(this.stepBytes, bytes);
   }
 
+  /** Notes the bytes that a step's forward pass kept for its backward pass. */
+  activations(bytes: number): void {
+    this.activationBytes = bytes;
+  }
+
   /** Median and minimum of the step times, the first two left out as warm-up where there are more. */
   steps(times: readonly number[]): void {
     const warm = (times.length > 4 ? times.slice(2) : [...times]).sort((a, b) => a - b);
@@ -42,7 +48,8 @@ export class Meter {
   }
 
   /**
-   * MiB: `rss` is the process's peak, `trainRss` its peak while training, `step` the live tensors inside a step.
+   * MiB: `rss` is the process's peak, `trainRss` its peak while training, `step` the live tensors inside a step,
+   * `activations` what its forward pass kept for its backward pass.
    * Where the kernel cannot reset its mark, `trainRss` is the peak since the process began.
    */
   memory(): Record<string, number> {
@@ -52,6 +59,7 @@ export class Meter {
       rss: round(resident),
       trainRss: round(this.peaks.phases.train?.resident ?? 0),
       step: round(this.stepBytes),
+      activations: round(this.activationBytes),
     };
   }
 }

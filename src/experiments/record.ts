@@ -51,7 +51,8 @@ export const recordSchema = z.strictObject({
   notes: z.record(z.string(), z.unknown()),
   /** Milliseconds a phase, and `stepMedian`, `stepMin` in milliseconds a training step. */
   timings: numbers,
-  /** Peaks in MiB: `rss` of the process, `trainRss` while training, `step` the live tensors inside an eager step. */
+  /** Peaks in MiB: `rss` of the process, `trainRss` while training, `step` the live tensors inside an eager step,
+   * `activations` what its forward pass keeps for the backward pass. */
   memory: numbers,
 });
 

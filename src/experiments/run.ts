@@ -161,6 +161,7 @@ async function runLoaded(
     };
     meter.steps(result.stepTimes);
     meter.stepPeak(result.peakBytes);
+    meter.activations(result.activationBytes);
     if (adapters.ranks) record.ranks = Object.fromEntries(adapters.ranks); // AdaLoRA's change while training
     if (result.cancelled) {
       record.status = 'cancelled';

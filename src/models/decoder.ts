@@ -9,7 +9,7 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import type { Llama2cConfig } from '../formats/llama2c';
 import type { Random } from '../tensor/random';
-import { attention, crossEntropy, mergeHeads, rmsNorm, siluGate, splitHeads } from './layers';
+import { attention, crossEntropy, inBlock, mergeHeads, rmsNorm, siluGate, splitHeads } from './layers';
 import type { LinearLayer, Model, Net } from './model';
 import { type HostTensor, makeParams, type Weights } from './params';
 
@@ -80,13 +80,12 @@ function ropeTables(size: number, time: number, from: number): { cos: Tensor3D; 
 }
 
 /** Rotates pairs of features by their position's angle (Su et al. 2021). x [bh, time, size]. */
-function rope(x: Tensor3D, tables: { cos: Tensor3D; sin: Tensor3D }, style: DecoderConfig['rope']): Tensor3D {
+function rope(x: Tensor3D, cos: Tensor3D, sin: Tensor3D, style: DecoderConfig['rope']): Tensor3D {
   const [n, time, size] = x.shape;
   const half = size / 2;
   const pairs = style === 'interleaved' ? tf.reshape(x, [n, time, half, 2]) : tf.reshape(x, [n, time, 2, half]);
   const axis = style === 'interleaved' ? 3 : 2;
   const [a, b] = tf.unstack(pairs, axis) as Tensor3D[];
-  const { cos, sin } = tables;
   const turned = [tf.sub(tf.mul(a, cos), tf.mul(b, sin)), tf.add(tf.mul(a, sin), tf.mul(b, cos))];
   return tf.reshape(tf.stack(turned, axis), [n, time, size]);
 }
@@ -147,11 +146,12 @@ export function makeDecoder(name: string, c: DecoderConfig, weights: Weights, so
     const bias = causal && padding ? tf.add<Tensor3D>(causal, padding) : (causal ?? padding);
     const norm = (x: Tensor2D, path: string) => rmsNorm(x, net.get(`${path}.weight`) as Tensor1D, EPSILON);
     let x = tf.gather(net.get('model.embed_tokens.weight'), tf.reshape(tokens, [batch * time])) as Tensor2D;
-    for (let b = 0; b < c.layers; b++) {
+    type Given = { x: Tensor2D; cos: Tensor3D; sin: Tensor3D; bias?: Tensor3D };
+    const block = ({ x, cos, sin, bias }: Given, b: number) => {
       const path = `model.layers.${b}`;
       const h = norm(x, `${path}.input_layernorm`);
-      const q = rope(splitHeads(net.linear(`${path}.self_attn.q_proj`, h), batch, time, c.heads), tables, c.rope);
-      let k = rope(splitHeads(net.linear(`${path}.self_attn.k_proj`, h), batch, time, c.kvHeads), tables, c.rope);
+      const q = rope(splitHeads(net.linear(`${path}.self_attn.q_proj`, h), batch, time, c.heads), cos, sin, c.rope);
+      let k = rope(splitHeads(net.linear(`${path}.self_attn.k_proj`, h), batch, time, c.kvHeads), cos, sin, c.rope);
       let v = splitHeads(net.linear(`${path}.self_attn.v_proj`, h), batch, time, c.kvHeads);
       if (past) {
         const before = past[b];
@@ -161,11 +161,15 @@ export function makeDecoder(name: string, c: DecoderConfig, weights: Weights, so
         }
         past[b] = { k, v };
       }
-      const mixed = attention(q, shareHeads(k, groups), shareHeads(v, groups), scale, bias);
-      x = tf.add(x, net.linear(`${path}.self_attn.o_proj`, mergeHeads(mixed, batch, c.heads)));
-      const m = norm(x, `${path}.post_attention_layernorm`);
+      const mixed = attention(q, shareHeads(k, groups), shareHeads(v, groups), scale, bias ?? null);
+      const y = tf.add(x, net.linear(`${path}.self_attn.o_proj`, mergeHeads(mixed, batch, c.heads))) as Tensor2D;
+      const m = norm(y, `${path}.post_attention_layernorm`);
       const gated = siluGate(net.linear(`${path}.mlp.gate_proj`, m), net.linear(`${path}.mlp.up_proj`, m));
-      x = tf.add(x, net.linear(`${path}.mlp.down_proj`, gated));
+      return tf.add(y, net.linear(`${path}.mlp.down_proj`, gated)) as Tensor2D;
+    };
+    const constants = { ...tables, ...(bias && { bias }) };
+    for (let b = 0; b < c.layers; b++) {
+      x = inBlock(net, `model.layers.${b}`, { x }, constants, (given) => block(given, b));
     }
     if (past && time > 1)
       x = tf.reshape(tf.slice(tf.reshape(x, [batch, time, c.dim]), [0, time - 1, 0]), [batch, c.dim]);

@@ -9,7 +9,7 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import type { Random } from '../tensor/random';
-import { attention, crossEntropy, geluTanh, layerNorm, linear, mergeHeads, splitHeads } from './layers';
+import { attention, crossEntropy, geluTanh, inBlock, layerNorm, linear, mergeHeads, splitHeads } from './layers';
 import type { LinearLayer, Model, Net } from './model';
 import { type HostTensor, makeParams, type Weights } from './params';
 
@@ -134,8 +134,7 @@ export function makeEncoder(
     const norm = (x: Tensor2D, path: string) =>
       layerNorm(x, net.get(`${path}.weight`) as Tensor1D, net.get(`${path}.bias`) as Tensor1D, EPSILON);
     let x = embed(net, input);
-    for (let b = 0; b < c.depth; b++) {
-      const path = `blocks.${b}`;
+    const block = (x: Tensor2D, path: string): Tensor2D => {
       const attend = (h: Tensor2D) => {
         const [q, k, v] = ['q', 'k', 'v'].map((t) =>
           splitHeads(net.linear(`${path}.attn.${t}`, h), batch, time, c.heads),
@@ -144,12 +143,15 @@ export function makeEncoder(
       };
       const mlp = (h: Tensor2D) => net.linear(`${path}.mlp.fc2`, geluTanh(net.linear(`${path}.mlp.fc1`, h)));
       if (c.norm === 'post') {
-        x = norm(tf.add(x, attend(x)), `${path}.norm1`);
-        x = norm(tf.add(x, mlp(x)), `${path}.norm2`);
-      } else {
-        x = tf.add(x, attend(norm(x, `${path}.norm1`)));
-        x = tf.add(x, mlp(norm(x, `${path}.norm2`)));
+        const y = norm(tf.add(x, attend(x)), `${path}.norm1`);
+        return norm(tf.add(y, mlp(y)), `${path}.norm2`);
       }
+      const y: Tensor2D = tf.add(x, attend(norm(x, `${path}.norm1`)));
+      return tf.add(y, mlp(norm(y, `${path}.norm2`)));
+    };
+    for (let b = 0; b < c.depth; b++) {
+      const path = `blocks.${b}`;
+      x = inBlock(net, path, { x }, {}, (own) => block(own.x, path));
     }
     const first = tf.slice(tf.reshape(x, [batch, time, c.dim]), [0, 0, 0], [batch, 1, c.dim]);
     const cls = tf.reshape(first, [batch, c.dim]) as Tensor2D;

@@ -9,11 +9,27 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { gradientOp } from '../tensor/grad';
 import { sigmoidGrad, sparseCrossEntropy } from '../tensor/native-ops';
+import type { Net, Tensors } from './model';
 
 /** x·Wᵀ + b. x [n, in], weight [out, in], bias [out] → [n, out]. */
 export function linear(x: Tensor2D, weight: Tensor2D, bias: Tensor1D | null): Tensor2D {
   const y = tf.matMul(x, weight, false, true) as Tensor2D;
   return bias ? tf.add(y, bias) : y;
+}
+
+/**
+ * Runs a block over `inputs`, which may carry gradients, and `constants`, which do not: all that comes from before it.
+ * Its own parameters' names begin with `path`. Architectures pass every block through here, so that training can keep
+ * what a block is given and nothing else.
+ */
+export function inBlock<I extends Tensors, C extends Tensors>(
+  net: Net,
+  path: string,
+  inputs: I,
+  constants: C,
+  run: (given: I & C) => Tensor2D,
+): Tensor2D {
+  return net.block ? net.block(path, inputs, constants, run as never) : run({ ...inputs, ...constants });
 }
 
 const columnSum = (x: Tensor) => tf.sum(x, 0);

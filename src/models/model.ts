@@ -26,12 +26,17 @@ export interface LinearLayer {
 /** Named tensors of one batch; every entry is a declared input of a training step. */
 export type Batch = Readonly<Record<string, Tensor>>;
 
+/** Tensors by what they are to their user. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
 /** What a forward pass sees: named values, and a way to apply a linear layer. */
 export interface Net {
   /** The current value of a named parameter. */
   get(name: string): Tensor;
   /** Applies a named linear layer: [n, in] → [n, out]. */
   linear(name: string, x: Tensor2D): Tensor2D;
+  /** Runs a transformer block in a way of its own (recomputing it in the backward pass); see `inBlock`. */
+  block?(path: string, inputs: Tensors, constants: Tensors, run: (given: Tensors) => Tensor2D): Tensor2D;
 }
 
 /** An architecture with its weights. */

@@ -6,7 +6,7 @@
  */
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
-import { attention, crossEntropy, geluTanh, mergeHeads, rmsNorm, splitHeads } from './layers';
+import { attention, crossEntropy, geluTanh, inBlock, mergeHeads, rmsNorm, splitHeads } from './layers';
 import type { Batch, Model, Net } from './model';
 import { makeParams, type Weights } from './params';
 import { causalMask, paddingBias, perHead, positionBias } from './t5-bias';
@@ -68,14 +68,17 @@ export function makeT5(name: string, c: T5Config, weights: Weights, source: stri
     const across = encoded && perHead(paddingBias(encoded.mask), batch, c.heads);
     const last = encoded ? 2 : 1;
     let x = embed(net, tokens);
+    type Given = { x: Tensor2D; bias: Tensor3D; states?: Tensor2D; across?: Tensor3D };
+    const block = ({ x, bias, states, across }: Given, b: number): Tensor2D => {
+      const enter = (y: Tensor2D, layer: number) => normed(net, y, `${stack}.block.${b}.layer.${layer}.layer_norm`);
+      const h = enter(x, 0);
+      let y: Tensor2D = tf.add(x, attend(net, t5Path(stack, b, 0), h, h, batch, bias));
+      if (states && across) y = tf.add(y, attend(net, t5Path(stack, b, 1), enter(y, 1), states, batch, across));
+      return tf.add(y, feedForward(net, t5Path(stack, b, last), enter(y, last)));
+    };
     for (let b = 0; b < (encoded ? c.decoderLayers : c.encoderLayers); b++) {
-      const enter = (layer: number) => normed(net, x, `${stack}.block.${b}.layer.${layer}.layer_norm`);
-      const h = enter(0);
-      x = tf.add(x, attend(net, t5Path(stack, b, 0), h, h, batch, bias));
-      if (encoded) {
-        x = tf.add(x, attend(net, t5Path(stack, b, 1), enter(1), encoded.states, batch, across as Tensor3D));
-      }
-      x = tf.add(x, feedForward(net, t5Path(stack, b, last), enter(last)));
+      const inputs = { x, bias, ...(encoded && { states: encoded.states }) };
+      x = inBlock(net, `${stack}.block.${b}`, inputs, across ? { across } : {}, (given) => block(given, b));
     }
     return normed(net, x, `${stack}.final_layer_norm`);
   }

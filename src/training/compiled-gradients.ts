@@ -52,7 +52,7 @@ export class CompiledGradients {
     for (const { parameter, place } of this.fed) feeds.set(place, values(parameter));
     const [loss, ...tensors] = this.session.run(feeds, this.fetches);
     const gradients: Record<string, Tensor> = Object.fromEntries(this.names.map((name, i) => [name, tensors[i]]));
-    return { loss: loss as Scalar, gradients, bytes: 0 };
+    return { loss: loss as Scalar, gradients, bytes: 0, kept: 0 };
   }
 
   dispose(): void {

@@ -143,7 +143,7 @@ export class CompiledStep {
     if (weightDecay > 0) feeds.set(decay, scalars[2]);
     const [loss, norm] = this.session.run(feeds, this.fetches) as tf.Scalar[];
     tf.dispose(scalars);
-    return { loss, norm, bytes: 0 };
+    return { loss, norm, bytes: 0, kept: 0 };
   }
 
   /** Sets parameters and moments. */

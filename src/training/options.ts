@@ -18,6 +18,8 @@ export const trainingSchema = z.strictObject({
   epsilon: z.number().positive().default(1e-8),
   evalEvery: z.int().nonnegative().default(0).describe('validate every so many steps, 0 = only at the end'),
   compile: z.boolean().default(true).describe('run steps as one TensorFlow graph where the backend can'),
+  // no default: a key with one would rename every record
+  recompute: z.boolean().optional().describe('compute blocks again in the backward pass: less memory, more time'),
 });
 
 export type TrainingOptions = z.infer<typeof trainingSchema>;

@@ -1,10 +1,11 @@
 /** One training step: loss, gradients, clipping, update. */
 
-import type { Scalar, Tensor } from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import type { Adapters, Parameter } from '../methods/method';
-import type { Batch, Model } from '../models/model';
+import type { Batch, Model, Net } from '../models/model';
 import { param } from '../models/params';
+import { recomputed } from '../tensor/grad';
 import type { AdamW, StepScalars } from './adamw';
 
 /** Everything that trains: the adapters' parameters and a freshly made head. */
@@ -16,27 +17,48 @@ export function trainableOf(model: Model, adapters: Adapters): Parameter[] {
   return [...adapters.trainable, ...head];
 }
 
+/** The network with every block's activations forgotten after the forward pass and computed again when needed. */
+function recomputingNet(net: Net, parameters: readonly Parameter[]): Net {
+  return {
+    get: (name) => net.get(name),
+    linear: (name, x) => net.linear(name, x),
+    block: (path, inputs, constants, run) => {
+      const own = parameters.filter(({ name }) => name.startsWith(`${path}.`)).map(({ value }) => value);
+      return recomputed(inputs, constants, own, run) as Tensor2D;
+    },
+  };
+}
+
 /**
  * Gradients by parameter name and the loss without the method's penalty; caller disposes both. `bytes` is the live
- * tensor memory at its highest, between the forward and the backward pass.
+ * tensor memory at its highest, between the forward and the backward pass; `kept` is what of it waits for the backward
+ * pass. With `recompute` only the blocks' inputs do.
  */
 export function lossAndGradients(
   model: Model,
   adapters: Adapters,
   parameters: readonly Parameter[],
   batch: Batch,
-): { loss: Scalar; gradients: Record<string, Tensor>; bytes: number } {
+  recompute = false,
+): { loss: Scalar; gradients: Record<string, Tensor>; bytes: number; kept: number } {
+  const net = recompute ? recomputingNet(adapters.net, parameters) : adapters.net;
+  const before = tf.memory().numBytes;
   return tf.tidy(() => {
     let loss: Scalar | null = null;
     let bytes = 0;
+    let kept = 0;
     // the engine's own entry: `tf.variableGrads` refuses variables that are not marked trainable
     const { grads } = tf.engine().gradients(
       () => {
-        const task = model.loss(adapters.net, batch);
-        loss = tf.keep(tf.clone(task));
-        const total = adapters.penalty ? tf.add(task, adapters.penalty()) : task;
-        bytes = tf.memory().numBytes;
-        return total;
+        const sum = tf.tidy(() => {
+          const task = model.loss(net, batch);
+          loss = tf.keep(tf.clone(task));
+          const total = adapters.penalty ? tf.add(task, adapters.penalty()) : task;
+          bytes = tf.memory().numBytes;
+          return total;
+        });
+        kept = tf.memory().numBytes - before; // what nothing saved is gone
+        return sum;
       },
       parameters.map((parameter) => parameter.value),
       undefined,
@@ -46,7 +68,7 @@ export function lossAndGradients(
     parameters.forEach(({ name }, i) => {
       if (grads[i]) gradients[name] = grads[i];
     });
-    return { loss: loss as unknown as Scalar, gradients, bytes };
+    return { loss: loss as unknown as Scalar, gradients, bytes, kept };
   });
 }
 
@@ -71,7 +93,10 @@ export function clipGradients(gradients: Record<string, Tensor>, most: number): 
 export interface StepResult {
   readonly loss: Scalar;
   readonly norm: Scalar;
+  /** Most bytes of live tensors; 0 where a graph ran. */
   readonly bytes: number;
+  /** Bytes that the forward pass kept for the backward pass; 0 where a graph ran. */
+  readonly kept: number;
 }
 
 /** Loss and gradients of a step; `norm` is there when they are clipped already. Caller disposes. */
@@ -80,13 +105,14 @@ export interface StepGradients {
   readonly norm?: Scalar;
   readonly gradients: Record<string, Tensor>;
   readonly bytes: number;
+  readonly kept: number;
 }
 
 /** What remains of a step once its gradients are known: rewriting, clipping, update. Frees the gradients. */
 export function finishStep(
   adapters: Adapters,
   optimiser: AdamW,
-  { loss, norm, gradients, bytes }: StepGradients,
+  { loss, norm, gradients, bytes, kept }: StepGradients,
   scalars: StepScalars,
   clip: number,
   step: number,
@@ -97,7 +123,7 @@ export function finishStep(
   adapters.afterStep?.(step, rewritten);
   tf.dispose(rewritten);
   if (rewritten !== gradients) tf.dispose(gradients);
-  return { loss, norm: size, bytes };
+  return { loss, norm: size, bytes, kept };
 }
 
 /** Runs one eager step. */

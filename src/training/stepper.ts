@@ -27,6 +27,8 @@ export interface StepperOptions {
   readonly compile: boolean;
   /** Steps that will run. */
   readonly steps: number;
+  /** Keep the blocks' inputs alone and compute the blocks again in the backward pass. */
+  readonly recompute?: boolean;
 }
 
 /** Fewer steps do not repay building a graph. */
@@ -84,7 +86,7 @@ export class Stepper {
   }
 
   private arguments(batch: Batch) {
-    return [this.model, this.adapters, this.optimiser.parameters, batch] as const;
+    return [this.model, this.adapters, this.optimiser.parameters, batch, this.options.recompute] as const;
   }
 
   private finish(found: StepGradients, step: number, lr: number): StepResult {
@@ -99,10 +101,8 @@ export class Stepper {
     const partial = this.updatesInJavaScript;
     const before = this.snapshot();
     const { found, traced } = traceStep(backend, this.optimiser.parameters, batch, () => {
-      const { loss, gradients, bytes } = lossAndGradients(...this.arguments(batch));
-      return partial
-        ? { loss, gradients, bytes }
-        : { loss, norm: clipGradients(gradients, this.options.clip), gradients, bytes };
+      const found = lossAndGradients(...this.arguments(batch));
+      return partial ? found : { ...found, norm: clipGradients(found.gradients, this.options.clip) };
     });
     const clones: Record<string, Tensor> = partial
       ? tf.tidy(() => mapValues(found.gradients, (g) => tf.keep(tf.clone(g))))

@@ -41,6 +41,8 @@ export interface TrainingResult {
   readonly stepTimes: number[];
   /** Most bytes of live tensors inside an eager step. */
   readonly peakBytes: number;
+  /** Bytes that the forward pass of the first step kept for its backward pass. */
+  readonly activationBytes: number;
   /** How steps ran, after the first two. */
   readonly mode: StepMode;
   /** Why steps ran eagerly or in part eagerly; null when compiled as a whole. */
@@ -61,12 +63,12 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
   });
   const curve: TrainingResult['curve'] = { step: [], loss: [], lr: [], norm: [] };
   const stepTimes: number[] = [];
-  let peakBytes = 0;
+  let [peakBytes, activationBytes] = [0, 0];
   const batches = batchesOf(data, options.batch, run.random.fork('order'));
   const stepper = new ShapedStepper(model, adapters, optimiser, options);
   const result = (cancelled: boolean): TrainingResult => {
     const { mode, why } = stepper;
-    return { curve, stepTimes, peakBytes, cancelled, mode, why };
+    return { curve, stepTimes, peakBytes, activationBytes, cancelled, mode, why };
   };
   try {
     for (let step = 1; step <= options.steps; step++) {
@@ -76,6 +78,7 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
       const lr = options.lr * scheduleFactor(step, options.steps, options.warmup, options.minLr);
       const done = stepper.step(batch, step, lr);
       peakBytes = Math.max(peakBytes, done.bytes);
+      if (step === 1) activationBytes = done.kept;
       const loss = (await done.loss.data())[0];
       const norm = (await done.norm.data())[0];
       tf.dispose([done.loss, done.norm, batch] as unknown as tf.TensorContainer);
