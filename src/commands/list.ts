@@ -45,7 +45,10 @@ const listings: Record<string, (name?: string) => string> = {
     const rows = optionRows(method.options);
     return `${method.name}: ${method.title} (${method.reference})\noptions:\n${rows.length ? columns(rows) : '  none'}`;
   },
-  models: () => columns(modelCards.map((m) => [m.name, m.title, m.licence, m.file])),
+  models: (name) => {
+    if (name !== undefined) throw new UserError(`list models takes no name, and found "${name}"`);
+    return columns(modelCards.map((m) => [m.name, m.title, m.licence, m.file]));
+  },
 };
 
 /** All methods with their trainable parameters on a task's model. */

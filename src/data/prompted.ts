@@ -6,6 +6,7 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import type { Model, Net } from '../models/model';
+import { scoreChoices } from './choice';
 import { type Dataset, inOrder } from './dataset';
 import type { Tokenizer } from './tokenizers';
 
@@ -100,13 +101,11 @@ export async function evaluatePrompted(
       const logits = tf.gather(model.logits(net, batch), tf.cast(places, 'int32')) as Tensor2D;
       return tf.logSoftmax(tf.gather(logits, tf.tensor1d(answers as number[], 'int32'), 1));
     });
-    const values = await scores.data();
-    const labels = await batch.labels.data();
-    labels.forEach((label: number, row: number) => {
-      const own = Array.from(values.slice(row * answers.length, (row + 1) * answers.length));
-      if (own.indexOf(Math.max(...own)) === label) correct += 1;
-      loss -= own[label];
-    });
+    const values = (await scores.data()) as Float32Array;
+    for (const { hit, nats } of scoreChoices(values, answers.length, [...(await batch.labels.data())])) {
+      if (hit) correct += 1;
+      loss += nats;
+    }
     tf.dispose([scores, ...Object.values(batch)]);
   }
   return { accuracy: (100 * correct) / data.size, loss: loss / data.size };

@@ -19,8 +19,10 @@ export interface Clause {
   readonly negated: boolean;
 }
 
+/** Whether a clause says that something did not happen. */
 export const isDenial = (clause: Clause): boolean => clause.negated || clause.agent.det === 'no';
 
+/** True with this probability. */
 export const chance = (random: Random, probability: number): boolean => random.uniform() < probability;
 
 /** An item drawn by its share; the shares sum to 1. */
@@ -30,7 +32,9 @@ export function pickByShare<T>(random: Random, items: readonly (readonly [item: 
   return item;
 }
 
+/** A name as a phrase. */
 export const name = (noun: string): Phrase => ({ det: '', adjective: null, noun });
+/** `in the garden`. */
 export const placeOf = (random: Random): string => `${random.pick(['in', 'near'])} the ${random.pick(PLACES)}`;
 
 /** A noun of some kind, now and then the kind itself. */

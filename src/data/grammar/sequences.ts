@@ -4,6 +4,7 @@ import { UserError } from '../../errors';
 import type { Batch, Net } from '../../models/model';
 import type { T5 } from '../../models/t5';
 import { labelLogProbabilities } from '../../models/t5-generate';
+import { scoreChoices } from '../choice';
 import { type Dataset, inOrder } from '../dataset';
 
 /** Token ids, both with their end mark. */
@@ -49,6 +50,7 @@ export function sequenceBatch(pairs: readonly SequencePair[], shape: SequenceSha
   };
 }
 
+/** Pairs whose batches all have one shape. */
 export const sequenceSet = (pairs: readonly SequencePair[], shape: SequenceShape): Dataset => ({
   size: pairs.length,
   batch: (indices) =>
@@ -74,14 +76,13 @@ export async function evaluateLabels(
   let loss = 0;
   for (const batch of inOrder(data, batchSize)) {
     const scores = labelLogProbabilities(model, net, batch, labels);
-    const values = await scores.data();
+    const values = (await scores.data()) as Float32Array;
     const targets = await batch.targets.data();
-    const [rows, length] = batch.targets.shape;
-    for (let row = 0; row < rows; row++) {
-      const own = Array.from(values.slice(row * labels.length, (row + 1) * labels.length));
-      const right = labels.indexOf(targets[row * (length as number)]);
-      if (own.indexOf(Math.max(...own)) === right) correct += 1;
-      loss -= own[right];
+    const [rows, length] = batch.targets.shape as [number, number];
+    const right = Array.from({ length: rows }, (_, row) => labels.indexOf(targets[row * length]));
+    for (const { hit, nats } of scoreChoices(values, labels.length, right)) {
+      if (hit) correct += 1;
+      loss += nats;
     }
     tf.dispose([scores, ...Object.values(batch)]);
   }

@@ -4,7 +4,7 @@
  *     anna has 1 2 pears . anna buys 5 pears . then she sells 3 . how many pears has anna ?
  *     1 2 + 5 = 1 7 . 1 7 - 3 = 1 4 . answer : 1 4
  *
- * Validation and test problems use other verbs, other questions and other orders of steps than training.
+ * Validation and test problems use other verbs and other questions than training, and mostly other orders of steps.
  */
 import type { Random } from '../../tensor/random';
 import { pronoun } from '../grammar/clause';
