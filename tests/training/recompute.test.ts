@@ -69,7 +69,10 @@ for (const family of blocks) {
       const tensors = tf.memory().numTensors;
       const run = (recompute: boolean) => {
         const { loss, gradients, kept } = lossAndGradients(model, adapters, parameters, batch, recompute);
-        const values = Object.entries(gradients).map(([name, g]) => ({ name, values: g.dataSync().slice() as Float32Array }));
+        const values = Object.entries(gradients).map(([name, g]) => ({
+          name,
+          values: g.dataSync().slice() as Float32Array,
+        }));
         const nats = loss.dataSync()[0];
         tf.dispose([loss, gradients] as unknown as tf.TensorContainer);
         return { nats, kept, values: new Map(values.map((entry) => [entry.name, entry.values])) };
