@@ -7,6 +7,7 @@ import type { Batch, Model, Net } from '../models/model';
 import { baseNet, param } from '../models/params';
 import { type Dataset, inOrder } from './dataset';
 import { fitHead } from './linear-probe';
+import type { LoadedTask } from './task';
 
 /**
  * Examples with one label each. Batches hold `features` float32 [batch, …shape] and `labels` int32 [batch].
@@ -129,4 +130,24 @@ export async function fitHeadByProbe(model: Model, train: Dataset, l2 = 1e-2): P
     weight.assign(tf.tensor2d(head.weight, [classes, d]));
     param(model, 'head.bias').assign(tf.tensor1d(head.bias));
   });
+}
+
+/**
+ * A classifier's task with a new head on a pretrained model.
+ * @param probe fits the head by a linear probe first; else it starts at zeros.
+ * @param notes facts for the record; how the head was made is added.
+ */
+export async function withNewHead(
+  model: Model,
+  sets: Pick<LoadedTask, 'train' | 'validation' | 'test'>,
+  probe: boolean,
+  notes: LoadedTask['notes'],
+): Promise<LoadedTask> {
+  if (probe) await fitHeadByProbe(model, sets.train);
+  return {
+    model,
+    ...sets,
+    evaluate: (net, data) => evaluateClassifier(model, net, data),
+    notes: { ...notes, head: probe ? 'linear probe' : 'zeros' },
+  };
 }

@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { loadForClasses, modelFile } from '../../models/load';
 import { Random } from '../../tensor/random';
-import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../classification';
+import { classificationSet, withNewHead } from '../classification';
 import { FEATURES, firstGlyphs, NEW_LETTERS, newAlphabet, TOKENS } from '../glyphs';
 import { GLYPHS_VIT } from '../glyphs/model';
 import { between, FOREIGN, PLAIN } from '../glyphs/style';
@@ -45,19 +45,10 @@ export const glyphs: Task<z.infer<typeof options>> = {
     const train = draw(random.fork('train'), o.shots);
     const validation = draw(new Random(HELD_OUT_SEED, 'glyphs/validation'), SHOTS_VALIDATION);
     const test = draw(new Random(HELD_OUT_SEED, 'glyphs/test'), SHOTS_TEST);
-    if (o.probe) await fitHeadByProbe(model, train);
-    return {
-      model,
-      train,
-      validation,
-      test,
-      evaluate: (net, data) => evaluateClassifier(model, net, data),
-      notes: {
-        trainImages: train.size,
-        validationImages: validation.size,
-        testImages: test.size,
-        head: o.probe ? 'linear probe' : 'zeros',
-      },
-    };
+    return withNewHead(model, { train, validation, test }, o.probe, {
+      trainImages: train.size,
+      validationImages: validation.size,
+      testImages: test.size,
+    });
   },
 };

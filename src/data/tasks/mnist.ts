@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { UserError } from '../../errors';
 import { loadForClasses, modelFile } from '../../models/load';
 import { Random } from '../../tensor/random';
-import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../classification';
+import { classificationSet, withNewHead } from '../classification';
 import { MNIST_CLASSES, readMnist } from '../mnist';
 import { FEATURES, TOKENS } from '../pictures';
 import { picturesVit } from '../pictures/model';
@@ -51,7 +51,7 @@ export const mnist: Task<z.infer<typeof options>> = {
   learningRates: { full: 2e-3, lora: 1e-2, gora: 3e-3 },
   load: async (o, { dataDir, random }) => {
     const { features, labels } = readMnist(join(dataDir, 'mnist'), 't10k');
-    const { pool, validation, test } = splitMnist(labels.length);
+    const split = splitMnist(labels.length);
     const set = (indices: readonly number[]) => classificationSet(features, [TOKENS, FEATURES], labels, indices);
     const model = loadForClasses(
       'fashion-vit',
@@ -59,20 +59,12 @@ export const mnist: Task<z.infer<typeof options>> = {
       modelFile('fashion-vit', ''),
       MNIST_CLASSES,
     );
-    const train = set(drawShots(labels, pool, o.shots, random.fork('train')));
-    if (o.probe) await fitHeadByProbe(model, train);
-    return {
-      model,
-      train,
-      validation: set(validation),
-      test: set(test),
-      evaluate: (net, data) => evaluateClassifier(model, net, data),
-      notes: {
-        trainImages: train.size,
-        validationImages: validation.length,
-        testImages: test.length,
-        head: o.probe ? 'linear probe' : 'zeros',
-      },
-    };
+    const train = set(drawShots(labels, split.pool, o.shots, random.fork('train')));
+    const [validation, test] = [set(split.validation), set(split.test)];
+    return withNewHead(model, { train, validation, test }, o.probe, {
+      trainImages: train.size,
+      validationImages: validation.size,
+      testImages: test.size,
+    });
   },
 };

@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { loadForClasses, modelFile } from '../../models/load';
 import { Random } from '../../tensor/random';
-import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../classification';
+import { classificationSet, withNewHead } from '../classification';
 import { FEATURES, firstPictures, TOKENS, transferSets } from '../pictures';
 import { picturesVit } from '../pictures/model';
 import type { PictureSet } from '../pictures/set';
@@ -50,21 +50,12 @@ function pictureTask(set: PictureSet, shots: number): Task<PictureOptions> {
       const train = draw(random.fork('train'), o.shots * classes);
       const validation = draw(new Random(HELD_OUT_SEED, `${set.name}/validation`), balanced(VALIDATION));
       const test = draw(new Random(HELD_OUT_SEED, `${set.name}/test`), balanced(TEST));
-      if (o.probe) await fitHeadByProbe(model, train);
-      return {
-        model,
-        train,
-        validation,
-        test,
-        evaluate: (net, data) => evaluateClassifier(model, net, data),
-        notes: {
-          classes,
-          trainPictures: train.size,
-          validationPictures: validation.size,
-          testPictures: test.size,
-          head: o.probe ? 'linear probe' : 'zeros',
-        },
-      };
+      return withNewHead(model, { train, validation, test }, o.probe, {
+        classes,
+        trainPictures: train.size,
+        validationPictures: validation.size,
+        testPictures: test.size,
+      });
     },
   };
 }
