@@ -39,8 +39,11 @@ export function averaged(outcomes: readonly Outcome[]): RunRecord[] {
       const mean = (value: (one: RunRecord) => number) =>
         group.reduce((sum, one) => sum + value(one.record), 0) / group.length;
       const common = Object.keys(record.metrics).filter((metric) => group.every((one) => metric in one.record.metrics));
+      const sameTitle = group.every((one) => one.record.primary.title === record.primary.title);
+      const title = sameTitle ? record.primary.title : `Mean of ${cases} cases (${unitOf(record.primary.title)})`;
       return {
         ...record,
+        primary: { ...record.primary, title },
         id: group.map((one) => one.record.id).join(' '),
         spec: { ...record.spec, task: 'mean over cases', method: variant },
         metrics: {
