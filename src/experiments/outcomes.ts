@@ -44,6 +44,8 @@ export function averaged(outcomes: readonly Outcome[]): RunRecord[] {
       return {
         ...record,
         primary: { ...record.primary, title },
+        // heads and ranks differ between cases
+        model: { ...record.model, trainable: Math.round(mean((one) => one.model.trainable)) },
         id: group.map((one) => one.record.id).join(' '),
         spec: { ...record.spec, task: 'mean over cases', method: variant },
         metrics: {

@@ -16,6 +16,9 @@ function make(plan: Plan, { outcomes, learningRates, tuning }: PlanResult): Tabl
   };
   const variants = [...new Set(outcomes.map((outcome) => outcome.variant))];
   const cases = [...new Set(outcomes.map((outcome) => outcome.case))];
+  const borrowed = plan.cases.flatMap(({ label, tunedOn = label }) =>
+    tunedOn !== label && cases.includes(label) ? [`${label} on ${tunedOn}`] : [],
+  );
   const table: Table = {
     name: 'learning-rates',
     title: 'Learning rates chosen on validation data',
@@ -32,7 +35,10 @@ function make(plan: Plan, { outcomes, learningRates, tuning }: PlanResult): Tabl
           : { text: String(lr), numbers: [lr], records: grid(variant, where) };
       }),
     ]),
-    notes: ['One tuning run for every rate, with a seed that the results do not use.'],
+    notes: [
+      'One tuning run for every rate, with a seed that the results do not use.',
+      ...(borrowed.length > 0 ? [`Chosen on the validation data of another case: ${borrowed.join(', ')}.`] : []),
+    ],
   };
   return [table];
 }
