@@ -50,10 +50,42 @@ function divideRight({ rows, cols, data }: HostMatrix, l: Float64Array): HostMat
   return { rows, cols, data: result };
 }
 
+/** Columns that keep less than this share of their squared length beside the others are too dependent for float32. */
+const STEADY = 1e-4;
+/** Squared lengths below this lose digits in float32. */
+const SMALLEST = 1e-30;
+
+/**
+ * L⁻ᵀ of the float32 product XᵀX = L·Lᵀ, so that X·L⁻ᵀ has columns close to orthonormal; null when float32 is too
+ * coarse for these columns. gram [n, n].
+ */
+export function spanningFactor(gram: Float32Array, n: number): Float32Array | null {
+  const l = cholesky(Float64Array.from(gram), n);
+  if (!l) return null;
+  for (let i = 0; i < n; i++) {
+    const square = gram[i * n + i];
+    if (!(square > SMALLEST && l[i * n + i] ** 2 > STEADY * square)) return null;
+  }
+  const eye = { rows: n, cols: n, data: Float64Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)) };
+  return Float32Array.from(divideRight(eye, l).data);
+}
+
 /** Columns of the same span, close to orthonormal: one pass, good enough between power iterations. */
 export function spanningBasis(x: HostMatrix): HostMatrix {
   const factor = cholesky(columnGram(x), x.cols);
   return factor ? divideRight(x, factor) : qr(x.data, x.rows, x.cols).q;
+}
+
+function isOrthonormal(q: HostMatrix): boolean {
+  const { cols } = q;
+  const gram = columnGram(q);
+  return gram.every((value, i) => Math.abs(value - (i % (cols + 1) === 0 ? 1 : 0)) <= TOLERANCE);
+}
+
+/** Orthonormal columns of the same span as x's, which are close to orthonormal already: one pass where that suffices. */
+export function orthonormal(x: HostMatrix): HostMatrix {
+  const q = spanningBasis(x);
+  return isOrthonormal(q) ? q : thinQr(x).q;
 }
 
 /**
@@ -67,9 +99,7 @@ export function thinQr(x: HostMatrix): { q: HostMatrix; r: HostMatrix } {
   const second = near && cholesky(columnGram(near), cols);
   if (!first || !near || !second) return qr(x.data, x.rows, cols);
   const q = divideRight(near, second);
-  const rest = columnGram(q);
-  const off = rest.reduce((most, value, i) => Math.max(most, Math.abs(value - (i % (cols + 1) === 0 ? 1 : 0))), 0);
-  if (!(off <= TOLERANCE)) return qr(x.data, x.rows, cols);
+  if (!isOrthonormal(q)) return qr(x.data, x.rows, cols);
   const upper = (l: Float64Array) => l.map((_, i) => l[(i % cols) * cols + Math.floor(i / cols)]);
   return { q, r: { rows: cols, cols, data: matMul(upper(second), upper(first), cols, cols, cols) } };
 }

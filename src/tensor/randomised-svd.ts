@@ -1,13 +1,13 @@
 /**
  * Randomised SVD (Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1): the leading singular triplets of a
- * matrix from its products with a few vectors. Products run on the backend in float32, the small
- * factorisations on the host in float64.
+ * matrix from its products with a few vectors. Products and power iterations run on the backend in float32, the last
+ * orthonormal bases and the small factorisations on the host in float64.
  */
 
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { type HostMatrix, matMul, svd } from './linalg';
-import { spanningBasis, thinQr } from './orthonormal';
+import { orthonormal, spanningBasis, spanningFactor, thinQr } from './orthonormal';
 import type { Random } from './random';
 
 export interface RandomisedSvdOptions {
@@ -43,12 +43,15 @@ export function randomisedSvd(
     return { ...leading(svd(matrix.dataSync() as Float32Array, rows, cols), rank), errorBound: 0 };
   }
   const times = (other: HostMatrix, transposed: boolean) => product(matrix, other, transposed);
-  const draws = { rows: cols, cols: sampled, data: Float64Array.from(random.normals(cols * sampled)) };
-  let sample = times(draws, false);
-  for (let i = 0; i < (options.iterations ?? 4); i++) {
-    sample = times(spanningBasis(times(spanningBasis(sample), true)), false);
-  }
-  const { q } = thinQr(sample);
+  const sample = tf.tidy(() => {
+    let columns: Tensor2D = tf.matMul(matrix, tf.tensor2d(random.normals(cols * sampled), [cols, sampled]));
+    for (let i = 0; i < (options.iterations ?? 4); i++) {
+      columns = tf.tidy(() => tf.matMul(matrix, basisOf(tf.matMul(matrix, basisOf(columns), true) as Tensor2D)));
+    }
+    return basisOf(columns);
+  });
+  const q = orthonormal(toHost(sample));
+  sample.dispose();
   const projected = times(q, true); // Aᵀ·Q [cols, sampled], so A ≈ Q·projectedᵀ
   const tall = thinQr(projected);
   const small = leading(svd(tall.r.data, sampled, sampled), rank);
@@ -58,15 +61,27 @@ export function randomisedSvd(
   return { u: turn(q, small.v), s: small.s, v: turn(tall.q, small.u), errorBound: missed(times, q, cols, random) };
 }
 
+const toHost = (x: Tensor2D): HostMatrix => ({
+  rows: x.shape[0],
+  cols: x.shape[1],
+  data: new Float64Array(x.dataSync()),
+});
+
+const toDevice = ({ rows, cols, data }: HostMatrix) => tf.tensor2d(new Float32Array(data), [rows, cols]);
+
+/** Columns of the same span, close to orthonormal: only their small product visits the host, where float32 allows. */
+function basisOf(x: Tensor2D): Tensor2D {
+  const n = x.shape[1];
+  const factor = spanningFactor(tf.matMul(x, x, true).dataSync() as Float32Array, n);
+  return factor ? tf.matMul(x, tf.tensor2d(factor, [n, n])) : toDevice(spanningBasis(toHost(x)));
+}
+
 /** matrix·other, or matrixᵀ·other. */
 function product(matrix: Tensor2D, other: HostMatrix, transposed: boolean): HostMatrix {
-  const result = tf.tidy(() => {
-    const right = tf.tensor2d(new Float32Array(other.data), [other.rows, other.cols]);
-    return tf.matMul(matrix, right, transposed);
-  });
-  const data = new Float64Array(result.dataSync());
+  const result: Tensor2D = tf.tidy(() => tf.matMul(matrix, toDevice(other), transposed));
+  const host = toHost(result);
   result.dispose();
-  return { rows: result.shape[0], cols: other.cols, data };
+  return host;
 }
 
 /** 10·√(2/π)·max ‖(I − QQᵀ)Aω‖ over random ω. */

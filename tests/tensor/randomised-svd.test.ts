@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { startBackend } from '../../src/tensor/backend';
 import { IncrementalPca } from '../../src/tensor/incremental-pca';
 import { gram, matMul, qr, svd, transpose } from '../../src/tensor/linalg';
-import { thinQr } from '../../src/tensor/orthonormal';
+import { orthonormal, spanningFactor, thinQr } from '../../src/tensor/orthonormal';
 import { Random } from '../../src/tensor/random';
 import { randomisedSvd } from '../../src/tensor/randomised-svd';
 import { assertClose } from '../support/close';
@@ -130,3 +130,36 @@ for (const [kind, spread] of [
       for (let j = 0; j < i; j++) assert.equal(Math.abs(r.data[i * cols + j]) < 1e-12, true);
   });
 }
+
+test('the float32 factor makes a basis, and refuses columns that float32 cannot tell apart', () => {
+  const [rows, cols] = [50, 4];
+  const data = Float64Array.from(new Random(10).normals(rows * cols));
+  const factorOf = (values: Float64Array) => {
+    const small = gram(transpose(values, rows, cols), cols, rows);
+    return spanningFactor(Float32Array.from(small), cols);
+  };
+  const basis = matMul(data, factorOf(data) as Float32Array, rows, cols, cols);
+  const eye = Float64Array.from({ length: cols * cols }, (_, i) => (i % (cols + 1) === 0 ? 1 : 0));
+  assertClose(gram(transpose(basis, rows, cols), cols, rows), eye, 1e-5, 'QᵀQ');
+  const { data: exact } = orthonormal({ rows, cols, data: basis });
+  assertClose(gram(transpose(exact, rows, cols), cols, rows), eye, 1e-12, 'after one exact pass');
+  for (let i = 0; i < rows; i++) data[i * cols + 3] = data[i * cols] + 1e-3 * data[i * cols + 3];
+  assert.equal(factorOf(data), null);
+  assert.equal(factorOf(data.map((v, i) => (i % cols === 2 ? 0 : v))), null, 'a column of zeros');
+});
+
+test('a spectrum that falls beyond float32, and a tiny matrix: the leading triplets stay', () => {
+  for (const size of [1, 1e-18]) {
+    const data = withSpectrum(60, 50, (i) => size * 0.05 ** i, new Random(11));
+    const matrix = tf.tensor2d(data, [60, 50]);
+    const { s, u } = randomisedSvd(matrix, 3, new Random(12));
+    assertClose(
+      s.map((v) => v / size),
+      [1, 0.05, 0.0025],
+      1e-5,
+      'singular values',
+    );
+    assertClose(gram(transpose(u.data, 60, 3), 3, 60), [1, 0, 0, 0, 1, 0, 0, 0, 1], 1e-9, 'UᵀU');
+    matrix.dispose();
+  }
+});
