@@ -61,12 +61,12 @@ export function symmetricEigen(data: Numbers, n: number): { values: Float64Array
 export function matMul(a: Numbers, b: Numbers, n: number, k: number, m: number): Float64Array {
   const product = new Float64Array(n * m);
   for (let i = 0; i < n; i++) {
-    const row = product.subarray(i * m, (i + 1) * m);
+    const row = i * m;
     for (let p = 0; p < k; p++) {
       const scale = a[i * k + p];
       if (scale === 0) continue;
-      const other = b.subarray(p * m, (p + 1) * m);
-      for (let j = 0; j < m; j++) row[j] += scale * other[j];
+      const other = p * m;
+      for (let j = 0; j < m; j++) product[row + j] += scale * b[other + j];
     }
   }
   return product;
