@@ -1,5 +1,6 @@
 /** One number a method: final metrics and step times, with 95 % intervals and a point for every seed. */
 import { UserError } from '../../errors';
+import { unitOf } from '../../experiments/outcomes';
 import type { RunRecord } from '../../experiments/record';
 import type { Figure, Layout, Trace } from '../figure';
 import { deviceText, type Group, groupRecords, groupsOfOneTask, metricValues, seedsText, titleOf } from '../group';
@@ -135,8 +136,10 @@ export function metricBars(records: readonly RunRecord[], options: MetricOptions
   const axisTitles = primaries.map((primary) => options.axisTitle ?? (metric === 'primary' ? primary.title : metric));
   const directions = new Set(primaries.map(({ higherIsBetter }) => (higherIsBetter ? 'higher' : 'lower')));
   const { title } = primaries[0];
-  // one title for all panels stands in the subtitle, so that panels may be narrow
-  const shared = tasks.length > 1 && new Set(axisTitles).size === 1;
+  const same = (texts: readonly string[]) => new Set(texts).size === 1;
+  // what all panels share stands in the subtitle, so that panels may be narrow
+  const shared = tasks.length > 1 && same(axisTitles.map(unitOf));
+  const measured = same(axisTitles) ? axisTitles[0] : `each task’s own metric (${unitOf(axisTitles[0])})`;
   const width = Math.max(760, 200 + 230 * tasks.length);
   const data: Trace[] = [];
   const annotations: Layout[] = [];
@@ -164,7 +167,7 @@ export function metricBars(records: readonly RunRecord[], options: MetricOptions
   });
   const subtitle = [
     tasks.length === 1 ? tasks[0] : '',
-    shared ? axisTitles[0] : '',
+    shared ? measured : '',
     seedsText(groups),
     intervalText(groups),
     metric === 'primary' && directions.size === 1 ? `${[...directions][0]} is better` : '',
@@ -181,7 +184,7 @@ export function metricBars(records: readonly RunRecord[], options: MetricOptions
   );
   return {
     name: options.name ?? `${metric}-${tasks.join('-')}`,
-    caption: `${options.axisTitle ?? (metric === 'primary' ? title : metric)} after training. ${subtitle.join('; ')}.`,
+    caption: `${shared ? measured : axisTitles[0]} after training. ${subtitle.join('; ')}.`,
     data,
     layout: { ...layout, ...axes, annotations, barmode: 'overlay', yaxis: methodAxis(methods) },
   };
