@@ -108,6 +108,8 @@ const { values: flags } = parseArgs({
     methods: { type: 'string', default: METHODS.join() },
     contenders: { type: 'string' },
     threads: { type: 'string', default: String(availableParallelism()) },
+    /** Of the two files. */
+    name: { type: 'string', default: 'steps' },
     out: { type: 'string', default: RESULTS },
   },
 });
@@ -125,13 +127,13 @@ async function main(): Promise<void> {
       console.log(own.map((cells) => cells.join('  ')).join('\n'));
       samples.push({ model, method, warmUp: WARM_UP, costs: Object.fromEntries(costs) });
       const facts = { machine, rounds: Number(flags.rounds), training: TRAINING, date: new Date().toISOString() };
-      writeFileAtomic(join(flags.out, 'steps.json'), `${JSON.stringify({ ...facts, samples }, null, 1)}\n`);
+      writeFileAtomic(join(flags.out, `${flags.name}.json`), `${JSON.stringify({ ...facts, samples }, null, 1)}\n`);
       const text = [
         `One training step on ${machine}; contenders took turns, ${flags.rounds} rounds.`,
         '',
         ...markdown(COLUMNS, rows, 3),
       ];
-      writeFileAtomic(join(flags.out, 'steps.md'), `${text.join('\n')}\n`);
+      writeFileAtomic(join(flags.out, `${flags.name}.md`), `${text.join('\n')}\n`);
     }
   }
 }
