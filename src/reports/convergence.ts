@@ -102,7 +102,8 @@ function valueCell(values: readonly number[], digits: number, records: readonly 
 function targetCells(runs: readonly Reached[]): Cell[] {
   const there = runs.flatMap((run) => (run.step === null ? [] : [{ ...run, step: run.step }]));
   const all = [...new Set(runs.flatMap((run) => run.records))];
-  const used = [...new Set(there.flatMap((run) => run.records))];
+  // where nobody got there, all runs are behind that
+  const used = there.length > 0 ? [...new Set(there.flatMap((run) => run.records))] : all;
   return [
     { text: `${there.length} of ${runs.length}`, numbers: [there.length, runs.length], records: all },
     valueCell(
@@ -125,7 +126,7 @@ function secondsCell({ method, runs }: Convergence, times: NonNullable<Convergen
   return valueCell(
     seconds,
     1,
-    there.map((run) => run.records[0]),
+    (there.length > 0 ? there : runs).map((run) => run.records[0]),
   );
 }
 
