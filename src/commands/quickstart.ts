@@ -70,6 +70,7 @@ export async function quickstartCommand(args: string[]): Promise<number> {
   const { signal, release } = interruptSignal();
   try {
     let reporter = progressReporter('');
+    let ran = 0;
     const result = await runPlan(
       {
         ...plan,
@@ -82,11 +83,19 @@ export async function quickstartCommand(args: string[]): Promise<number> {
         dataDir: dataFolder(),
         signal,
         onRun: (label) => {
+          ran += 1;
           reporter = progressReporter(label);
         },
         onProgress: (progress) => reporter(progress),
       },
     );
+    const known = result.outcomes.length - ran;
+    if (known > 0) {
+      const folder = relative(process.cwd(), join(out, 'records'));
+      process.stderr.write(
+        `${known} of ${result.outcomes.length} runs were on disk: delete ${folder} to run them anew\n`,
+      );
+    }
     const table = quickstartTable(result.outcomes);
     const records = labelled(result.outcomes);
     const files = saveTable(table, out, ['md', 'csv']);
