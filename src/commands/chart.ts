@@ -2,33 +2,25 @@
 import { relative } from 'node:path';
 import { UserError } from '../errors';
 import { prepareFolder } from '../experiments/store';
-import { type FigureFormat, figureFormats } from '../reports';
+import { figureFormats } from '../reports';
 import { saveFigure } from '../reports/files';
 import { closeRenderer } from '../reports/render';
 import { planFigures } from '../reports/views';
 import { parse } from './args';
-import { comparisonOf, readComparison } from './comparison';
+import { openComparison, showOptions } from './comparison';
 
-const options = {
-  format: { type: 'string' },
-  partial: { type: 'boolean' },
-  quick: { type: 'boolean' },
-  seeds: { type: 'string' },
-  from: { type: 'string' },
-  out: { type: 'string' },
-} as const;
+const options = showOptions;
 
 export async function chartCommand(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, options, 2);
-  const [name, which] = positionals;
-  if (name === undefined) throw new UserError('chart of what? `gora reproduce --list` shows the comparisons');
-  const format = (values.format ?? 'svg') as FigureFormat;
-  if (!figureFormats.includes(format)) {
-    throw new UserError(`--format ${format} is unknown: use ${figureFormats.join(', ')}`);
-  }
-  const { quick, seeds, from } = values;
-  const comparison = comparisonOf(name, { quick, seeds, folder: from });
-  const result = await readComparison(comparison, values.partial);
+  const [, which] = positionals;
+  const { name, format, comparison, result } = await openComparison(
+    'chart',
+    positionals[0],
+    figureFormats,
+    'svg',
+    values,
+  );
   const all = planFigures(comparison.plan, result);
   const figures = which === undefined ? all : all.filter((figure) => figure.name === which);
   if (figures.length === 0) {

@@ -62,3 +62,41 @@ export async function readComparison({ plan, records, command }: Comparison, par
   }
   return found;
 }
+
+/** Options of the commands that show a comparison: spread into their own. */
+export const showOptions = {
+  format: { type: 'string' },
+  partial: { type: 'boolean' },
+  quick: { type: 'boolean' },
+  seeds: { type: 'string' },
+  from: { type: 'string' },
+  out: { type: 'string' },
+} as const;
+
+/** Values of `showOptions`. */
+interface Shown {
+  readonly format?: string;
+  readonly partial?: boolean;
+  readonly quick?: boolean;
+  readonly seeds?: string;
+  readonly from?: string;
+}
+
+/**
+ * The comparison that a command shows, with its results and the format asked for.
+ * @param usual the format where none is asked for.
+ * @throws UserError without a name, for an unknown format, and as `comparisonOf` and `readComparison` do.
+ */
+export async function openComparison<F extends string>(
+  what: 'table' | 'chart',
+  name: string | undefined,
+  formats: readonly F[],
+  usual: F,
+  { format = usual, partial, quick, seeds, from }: Shown,
+): Promise<{ name: string; format: F; comparison: Comparison; result: PlanOnDisk }> {
+  if (name === undefined) throw new UserError(`${what} of what? \`gora reproduce --list\` shows the comparisons`);
+  const known = formats.find((one) => one === format);
+  if (!known) throw new UserError(`--format ${format} is unknown: use ${formats.join(', ')}`);
+  const comparison = comparisonOf(name, { quick, seeds, folder: from });
+  return { name, format: known, comparison, result: await readComparison(comparison, partial) };
+}

@@ -6,17 +6,9 @@ import { writeFileAtomic } from '../formats/atomic';
 import { exportTable, type Table, type TableFormat, tableFormats } from '../reports';
 import { planTables } from '../reports/views';
 import { parse } from './args';
-import { comparisonOf, readComparison } from './comparison';
+import { openComparison, showOptions } from './comparison';
 
-const options = {
-  format: { type: 'string' },
-  trace: { type: 'boolean' },
-  partial: { type: 'boolean' },
-  quick: { type: 'boolean' },
-  seeds: { type: 'string' },
-  from: { type: 'string' },
-  out: { type: 'string' },
-} as const;
+const options = { ...showOptions, trace: { type: 'boolean' } } as const;
 
 /** The tables asked for: one by name, all, or the first with the published figures. */
 function chosen(tables: readonly Table[], which: string | undefined, format: TableFormat): readonly Table[] {
@@ -43,15 +35,8 @@ function recordFile(result: PlanResult, records: string): (id: string) => string
 
 export async function tableCommand(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, options, 2);
-  const [name, which] = positionals;
-  if (name === undefined) throw new UserError('table of what? `gora reproduce --list` shows the comparisons');
-  const format = (values.format ?? 'text') as TableFormat;
-  if (!tableFormats.includes(format)) {
-    throw new UserError(`--format ${format} is unknown: use ${tableFormats.join(', ')}`);
-  }
-  const { quick, seeds, from } = values;
-  const comparison = comparisonOf(name, { quick, seeds, folder: from });
-  const result = await readComparison(comparison, values.partial);
+  const [, which] = positionals;
+  const { format, comparison, result } = await openComparison('table', positionals[0], tableFormats, 'text', values);
   const tables = chosen(planTables(comparison.plan, result), which, format);
   if (tables.length > 1 && format === 'csv') {
     throw new UserError(`a CSV file holds one table: name one of ${tables.map((table) => table.name).join(', ')}`);

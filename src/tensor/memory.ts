@@ -12,11 +12,6 @@ export function liveTensorBytes(): number {
   return tf.memory().numBytes;
 }
 
-/** Number of live tensors now; a leak shows as a number that grows from step to step. */
-export function liveTensors(): number {
-  return tf.memory().numTensors;
-}
-
 /** The most resident memory this process has had, in bytes (since the last reset where the kernel allows one). */
 export function peakResidentBytes(): number {
   return highWaterMark() ?? process.resourceUsage().maxRSS * 1024;

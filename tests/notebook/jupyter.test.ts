@@ -21,15 +21,15 @@ test('the kernelspec stands under the project with absolute paths, and git ignor
 });
 
 test('Jupyter opens on the notebooks, on this machine only, with the project as its root', () => {
-  const lab = jupyterCommand('/x/jupyter-lab', ['--port=8890'], '/root/of/kit');
+  const lab = jupyterCommand('/x/jupyter-lab', ['--port=8890'], '/path/of/kit');
   assert.deepEqual(lab.args, [
-    '--notebook-dir=/root/of/kit',
+    '--notebook-dir=/path/of/kit',
     '--LabApp.default_url=/lab/tree/notebooks',
     '--ip=127.0.0.1',
     '--port=8890',
   ]);
-  assert.equal(lab.env.JUPYTER_PATH?.split(path.delimiter)[0], path.join('/root/of/kit', '.jupyter'));
-  const notebook = jupyterCommand('/x/jupyter-notebook', [], '/root/of/kit').args;
+  assert.equal(lab.env.JUPYTER_PATH?.split(path.delimiter)[0], path.join('/path/of/kit', '.jupyter'));
+  const notebook = jupyterCommand('/x/jupyter-notebook', [], '/path/of/kit').args;
   assert.ok(notebook.includes('--NotebookApp.default_url=/tree/notebooks'));
 });
 
