@@ -1,6 +1,6 @@
 /**
- * The main tables: the papers' methods on every task of a track, five seeds or three. One task of a track, the first, chooses
- * the learning rates of all: its validation data, a seed of its own.
+ * The main tables: the papers' methods on every task of a track, five seeds. On the kit's own tasks the first of a track
+ * chooses the learning rates of all: its validation data, a seed of its own. On real data every task chooses its own.
  */
 import type { Case, Plan, Variant } from '../plan';
 
@@ -13,6 +13,8 @@ const variants: readonly Variant[] = METHODS.map((method) => ({ label: method, m
 /** The first task tunes for the others. */
 const casesOf = (tasks: readonly string[]): Case[] =>
   tasks.map((task) => ({ label: task, task, ...(task === tasks[0] ? {} : { tunedOn: tasks[0] }) }));
+
+const ownRates = (tasks: readonly string[]): Case[] => tasks.map((task) => ({ label: task, task }));
 
 const common = {
   variants,
@@ -55,17 +57,11 @@ export const trackPlans: readonly Plan[] = [
       { label: 'Full fine-tuning, rate 0.003', method: 'full', set: { lr: 3e-3 } },
     ],
     baseline: 'LoRA, rate 0.01',
-    cases: casesOf(['nli', 'sentiment', 'acceptability', 'question-sentence', 'paraphrase']).map(({ label, task }) => ({
-      label,
-      task,
-    })),
+    cases: ownRates(['nli', 'sentiment', 'acceptability', 'question-sentence', 'paraphrase']),
     view: { tables: ['methods', 'convergence'], figures: ['metric', 'loss'] },
   },
   {
     ...common,
-    // a run takes a quarter of a minute: three seeds, four rates
-    seeds: [1, 2, 3],
-    grid: [3e-4, 1e-3, 3e-3, 1e-2],
     name: 'generation',
     track: 'generation',
     title: 'Small decoder → worked problems, programs, instructions: right answers on the test set (%)',
@@ -81,5 +77,32 @@ export const trackPlans: readonly Plan[] = [
     task: 'signs',
     cases: casesOf(['signs', 'vehicles', 'textures', 'land', 'aerial', 'scenes', 'house-numbers']),
     published: 'clip-seven',
+  },
+  {
+    ...common,
+    name: 'texts-real',
+    track: 'understanding',
+    title: 'stories260K → four real sets of texts: test accuracy (%)',
+    task: 'trec',
+    cases: ownRates(['trec', 'subjectivity', 'clinc150', 'cola']),
+  },
+  {
+    ...common,
+    name: 'problems-real',
+    track: 'generation',
+    title: 'stories260K → SVAMP and GSM8K: test loss (nats a token)',
+    task: 'svamp',
+    // half a minute a run
+    variants: variants.filter(({ method }) => ['full', 'lora', 'rslora', 'lora-ga', 'gora'].includes(method)),
+    seeds: [1, 2, 3],
+    cases: ownRates(['svamp', 'gsm8k']),
+  },
+  {
+    ...common,
+    name: 'mnist',
+    track: 'vision-audio',
+    title: 'ViT pretrained on Fashion-MNIST → MNIST, 50 images a digit: test accuracy (%)',
+    task: 'mnist',
+    cases: ownRates(['mnist']),
   },
 ];
