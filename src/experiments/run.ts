@@ -127,7 +127,7 @@ async function runLoaded(
       return metrics;
     });
   try {
-    const trainable = trainableOf(task.model, adapters);
+    const trainable = training.steps > 0 ? trainableOf(task.model, adapters) : [];
     const size = (list: typeof trainable) => list.reduce((sum, { value }) => sum + value.size, 0);
     record.model = {
       parameters,
@@ -167,7 +167,7 @@ async function runLoaded(
       record.status = 'cancelled';
       return;
     }
-    await evaluate(training.steps, 'validation');
+    if (training.steps > 0 || context.tuning) await evaluate(training.steps, 'validation');
     if (!context.tuning) record.metrics = await evaluate(training.steps, 'test');
     await context.onTrained?.(task, adapters);
     record.status = 'completed';

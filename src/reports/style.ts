@@ -24,6 +24,7 @@ const style = (
 
 const styles: ReadonlyMap<string, MethodStyle> = new Map(
   Object.entries({
+    frozen: style('Frozen base', '#888888', 'dot', 'line-ew'),
     full: style('Full fine-tuning', '#000000', 'solid', 'square'),
     lora: style('LoRA', '#009E73', 'solid', 'circle'),
     rslora: style('rsLoRA', '#56B4E9', 'dash', 'triangle-up'),
@@ -61,7 +62,7 @@ const aliases: ReadonlyMap<string, string> = new Map(
 
 /** Names of the methods with a style of their own, in the order that charts and tables list them. */
 export const styledMethods: readonly string[] = [
-  ...['full', 'lora', 'rslora', 'dora', 'lora+', 'pissa', 'olora', 'eva', 'adalora', 'lora-fa', 'lora-pro'],
+  ...['frozen', 'full', 'lora', 'rslora', 'dora', 'lora+', 'pissa', 'olora', 'eva', 'adalora', 'lora-fa', 'lora-pro'],
   ...['lora-one', 'lora-ga', 'lora-ga2', 'gora', 'ls-lora', 'full-targets', 'qlora', 'qgora'],
 ];
 

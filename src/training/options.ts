@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const trainingSchema = z.strictObject({
   targets: z.string().default('all').describe('layers to adapt: all, attention, types, /pattern/'),
   base: z.enum(['float32', 'nf4']).default('float32').describe('storage of frozen weights; nf4 makes QLoRA, QGoRA'),
-  steps: z.int().positive().default(200).describe('optimiser steps'),
+  steps: z.int().nonnegative().default(200).describe('optimiser steps; 0 measures the model as it starts'),
   batch: z.int().positive().default(32).describe('examples a step'),
   lr: z.number().positive().default(1e-3).describe('peak learning rate'),
   loraPlusRatio: z.number().positive().default(1).describe('learning rate of B over that of A (LoRA+)'),

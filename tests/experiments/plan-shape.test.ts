@@ -54,6 +54,11 @@ test('the short form has one case and seed, no grid, and ten steps wherever step
   assert.equal(short.set?.steps, 10);
 });
 
+test('the short form leaves a frozen base without steps', () => {
+  const frozen = { label: 'frozen', method: 'full', set: { steps: 0 } };
+  assert.deepEqual(quick({ ...plan, variants: [frozen] }).variants[0].set, { steps: 0 });
+});
+
 test('a plan that contradicts itself is refused with its name', () => {
   const refused = (change: Partial<Plan>, message: RegExp) =>
     assert.throws(() => checkPlan({ ...plan, ...change }), message);

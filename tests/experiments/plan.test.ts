@@ -69,6 +69,25 @@ test('a plan runs every variant, case and seed once, tunes on its fold, and a se
   );
 });
 
+test('no step measures the base as it is: nothing trained, no curve, one look at each split', async (t) => {
+  const dataDir = tempDir(t);
+  const at = (method: string) => runExperiment({ task: 'toy', method, seed: 1, set: { steps: 0 } }, { dataDir });
+  const frozen = await at('full');
+  assert.equal(frozen.status, 'completed');
+  assert.equal(frozen.model.trainable, 0);
+  assert.deepEqual(frozen.curve.step, []);
+  assert.deepEqual(
+    frozen.evaluations.map(({ step, split }) => [step, split]),
+    [
+      [0, 'validation'],
+      [0, 'test'],
+    ],
+  );
+  assert.deepEqual((await at('lora')).metrics, frozen.metrics, 'LoRA starts at the base');
+  const trained = await runExperiment({ task: 'toy', method: 'full', seed: 1 }, { dataDir });
+  assert.notDeepEqual(trained.metrics, frozen.metrics);
+});
+
 test('the chosen rate is the best on validation data', async (t) => {
   const records = tempDir(t);
   const { tuning, learningRates } = await runPlan({ ...plan, cases: [plan.cases[0]] }, { records, dataDir: records });

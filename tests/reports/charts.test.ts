@@ -51,6 +51,15 @@ test('a diverged run draws what is finite', () => {
   assert.throws(() => lossCurves([bad]), /no logged step in common/);
 });
 
+test('a frozen base has no line among the trained', () => {
+  const frozen = record({ method: 'frozen', steps: 0 });
+  frozen.spec.training.steps = 0;
+  assert.deepEqual(
+    lossCurves([frozen, record({ method: 'lora' })]).data.map(({ name }) => name),
+    ['LoRA'],
+  );
+});
+
 test('end labels keep their distance and their order, inside the chart', () => {
   const placed = spread([50, 51, 49, 300], 17, 300);
   const order = [placed[2], placed[0], placed[1], placed[3]];

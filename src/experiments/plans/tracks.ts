@@ -8,7 +8,10 @@ const METHODS = [
   ...['full', 'lora', 'rslora', 'dora', 'lora+', 'pissa', 'olora', 'eva', 'adalora'],
   ...['lora-ga', 'gora'],
 ];
-const variants: readonly Variant[] = METHODS.map((method) => ({ label: method, method }));
+/** No step: what the base knows, with the head that a linear probe fitted where a task has one. */
+const frozen: Variant = { label: 'frozen', method: 'full', set: { steps: 0 }, grid: [] };
+const trained: readonly Variant[] = METHODS.map((method) => ({ label: method, method }));
+const variants = [frozen, ...trained];
 
 /** The first task tunes for the others. */
 const casesOf = (tasks: readonly string[]): Case[] =>
@@ -93,7 +96,7 @@ export const trackPlans: readonly Plan[] = [
     title: 'stories260K → SVAMP and GSM8K: test loss (nats a token)',
     task: 'svamp',
     // half a minute a run
-    variants: variants.filter(({ method }) => ['full', 'lora', 'rslora', 'lora-ga', 'gora'].includes(method)),
+    variants: variants.filter(({ label }) => ['frozen', 'full', 'lora', 'rslora', 'lora-ga', 'gora'].includes(label)),
     seeds: [1, 2, 3],
     cases: ownRates(['svamp', 'gsm8k']),
   },

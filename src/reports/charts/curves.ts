@@ -111,7 +111,8 @@ function tracesOf(curve: Curve, bandAlpha: number): Trace[] {
  */
 export function lossCurves(records: readonly RunRecord[], options: CurveOptions = {}): Figure {
   const { smoothing = 0, logScale = false, band = 'interval', levelOf } = options;
-  const groups = groupsOfOneTask(records, 'a loss chart');
+  const trained = records.filter(({ spec }) => spec.training.steps !== 0); // the frozen base has no curve
+  const groups = groupsOfOneTask(trained, 'a loss chart');
   const curves = groups.map((group) => {
     const curve = curveOf(group, smoothing, band);
     if (curve.steps.length === 0) {
