@@ -24,7 +24,7 @@ const style = (
 
 const styles: ReadonlyMap<string, MethodStyle> = new Map(
   Object.entries({
-    frozen: style('Frozen base', '#888888', 'dot', 'line-ew'),
+    frozen: style('Frozen base', '#BBBBBB', 'solid', 'line-ew'),
     full: style('Full fine-tuning', '#000000', 'solid', 'square'),
     lora: style('LoRA', '#009E73', 'solid', 'circle'),
     rslora: style('rsLoRA', '#56B4E9', 'dash', 'triangle-up'),
