@@ -22,16 +22,13 @@ export interface Settings {
   readonly out: string;
   /** Folder of real data. */
   readonly data: string;
-  /** Folder of an earlier model to go on from. */
-  readonly from?: string;
 }
 
-/** Reads --steps, --batch, --lr, --seed, --out, --from and --data (else GORA_DATA). */
-export function settingsOf(defaults: Omit<Settings, 'data' | 'from'>): Settings {
+/** Reads --steps, --batch, --lr, --seed, --out and --data (else GORA_DATA). */
+export function settingsOf(defaults: Omit<Settings, 'data'>): Settings {
   const text = (v: string | number) => ({ type: 'string', default: String(v) }) as const;
   const { steps, batch, lr, seed, out } = defaults;
   const data = text(process.env.GORA_DATA ?? 'data');
-  const from = { type: 'string' } as const;
   const options = {
     steps: text(steps),
     batch: text(batch),
@@ -39,11 +36,10 @@ export function settingsOf(defaults: Omit<Settings, 'data' | 'from'>): Settings 
     seed: text(seed),
     out: text(out),
     data,
-    from,
   };
   const { values } = parseArgs({ options });
   const [s, b, l, d] = [values.steps, values.batch, values.lr, values.seed].map(Number);
-  return { steps: s, batch: b, lr: l, seed: d, out: values.out, data: values.data, from: values.from };
+  return { steps: s, batch: b, lr: l, seed: d, out: values.out, data: values.data };
 }
 
 /** One pretraining. `M` is what is measured on data that no step sees. */

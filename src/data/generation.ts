@@ -4,6 +4,7 @@ import { UserError } from '../errors';
 import type { Decoder } from '../models/decoder';
 import { generateBatch } from '../models/generate';
 import type { Net } from '../models/model';
+import { rowsToBatch } from './batching/text';
 import { type Dataset, inOrder } from './dataset';
 import type { Tokenizer } from './tokenizers';
 
@@ -30,29 +31,17 @@ export function answerSet(items: readonly AnsweredPrompt[], context: number, pad
     const length = prompt.length + answer.length - 1;
     if (length > context) throw new UserError(`a prompt and answer of ${length} tokens are longer than ${context}`);
   }
+  const rows = items.map(({ prompt, answer }) => [{ tokens: [...prompt, ...answer], prompt: prompt.length }]);
   return {
     items,
     context,
     size: items.length,
-    batch: (indices) => {
-      const size = indices.length * context;
-      const [tokens, targets] = [new Int32Array(size).fill(pad), new Int32Array(size).fill(pad)];
-      const weights = new Float32Array(size);
-      indices.forEach((index, row) => {
-        const { prompt, answer } = items[index];
-        const all = [...prompt, ...answer];
-        const at = row * context;
-        tokens.set(all.slice(0, -1), at);
-        targets.set(all.slice(1), at);
-        weights.fill(1, at + prompt.length - 1, at + all.length - 1);
-      });
-      const shape: [number, number] = [indices.length, context];
-      return {
-        tokens: tf.tensor2d(tokens, shape, 'int32'),
-        targets: tf.tensor2d(targets, shape, 'int32'),
-        weights: tf.tensor2d(weights, shape),
-      };
-    },
+    batch: (indices) =>
+      rowsToBatch(
+        indices.map((i) => rows[i]),
+        context,
+        pad,
+      ),
   };
 }
 

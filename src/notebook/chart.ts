@@ -12,7 +12,7 @@ import { type Figure, figureSize } from '../reports/figure';
 import { escapeHtml } from '../reports/html';
 import { renderFigure } from '../reports/render';
 import { bundleOf } from '../reports/renderers/plotly';
-import { projectRoot } from './kernelspec';
+import { projectRoot } from '../tensor/native';
 import { publish } from './publish';
 
 export interface ShowChartOptions {
@@ -42,7 +42,7 @@ export async function showChart(figure: Figure, options: ShowChartOptions = {}):
 /** Plotly's path on the Jupyter server, whose root is the project; null when it stands elsewhere. */
 function bundlePath(figure: Figure): string | null {
   const name = bundleOf(figure) === 'full' ? 'plotly.js-dist' : 'plotly.js-cartesian-dist-min';
-  const file = path.relative(projectRoot, require.resolve(name));
+  const file = path.relative(projectRoot(), require.resolve(name));
   return file.startsWith('..') || path.isAbsolute(file) ? null : file.split(path.sep).join('/');
 }
 

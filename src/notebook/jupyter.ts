@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { UserError } from '../errors';
 import { onPath } from '../setup/machine';
-import { projectRoot, writeKernelspec } from './kernelspec';
+import { projectRoot } from '../tensor/native';
+import { writeKernelspec } from './kernelspec';
 
 export interface JupyterCommand {
   program: string;
@@ -18,7 +19,7 @@ const missing =
   'or run the notebooks without it: `npx gora notebook run notebooks/NAME.ipynb`.';
 
 /** JupyterLab or Jupyter Notebook: the project's own (`.venv`) first, then the PATH. Null when there is none. */
-export function findJupyter(root: string = projectRoot): string | null {
+export function findJupyter(root: string = projectRoot()): string | null {
   const names = ['jupyter-lab', 'jupyter-notebook'];
   const own = names.map((name) =>
     process.platform === 'win32'
@@ -32,7 +33,7 @@ export function findJupyter(root: string = projectRoot): string | null {
  * What to run: the server's root is the project (charts load plotly from there), its first page `notebooks/`.
  * @throws UserError when `argv` would open the server to others: its address and its token are fixed.
  */
-export function jupyterCommand(program: string, argv: readonly string[], root: string = projectRoot): JupyterCommand {
+export function jupyterCommand(program: string, argv: readonly string[], root: string = projectRoot()): JupyterCommand {
   refuseExposure(argv);
   const lab = path.basename(program).startsWith('jupyter-lab');
   const page = `${lab ? '/lab' : ''}/tree/notebooks`;
@@ -62,7 +63,7 @@ function refuseExposure(argv: readonly string[]): void {
  * Builds, then runs Jupyter until it ends; `argv` is passed on (`--no-browser`, `--port=8890`).
  * Resolves to the exit code; 1 when there is no Jupyter or the build fails.
  */
-export async function startJupyter(argv: string[], root: string = projectRoot): Promise<number> {
+export async function startJupyter(argv: string[], root: string = projectRoot()): Promise<number> {
   refuseExposure(argv);
   const program = findJupyter(root);
   if (program === null) {

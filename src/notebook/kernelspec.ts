@@ -2,12 +2,10 @@
 import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { writeFileAtomic } from '../formats/atomic';
+import { projectRoot } from '../tensor/native';
 
 /** What a notebook's metadata says of its kernel. */
 export const kernelspecMetadata = { display_name: 'TypeScript (GoRA)', language: 'typescript', name: 'gora' };
-
-/** The project's folder, seen from `dist/notebook` as from `src/notebook`. */
-export const projectRoot = path.resolve(__dirname, '..', '..');
 
 /** Arguments after `node` that start a program of this folder: compiled, or from source in the kit's own tests. */
 export function nodeArguments(program: 'kernel' | 'worker'): string[] {
@@ -20,7 +18,7 @@ export function nodeArguments(program: 'kernel' | 'worker'): string[] {
  * Writes `<root>/.jupyter/kernels/gora/kernel.json` and returns the folder for JUPYTER_PATH.
  * The folder ignores itself in git, as its paths belong to this machine.
  */
-export function writeKernelspec(root: string = projectRoot): string {
+export function writeKernelspec(root: string = projectRoot()): string {
   const jupyterPath = path.join(root, '.jupyter');
   const folder = path.join(jupyterPath, 'kernels', kernelspecMetadata.name);
   writeFileAtomic(path.join(jupyterPath, '.gitignore'), '*\n');

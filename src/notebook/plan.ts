@@ -6,8 +6,8 @@ import { type Plan, quick, type Track, tracks } from '../experiments/plan';
 import { type PlanOnDisk, readPlan, runPlan } from '../experiments/plan-runs';
 import { allPlans, findPlan } from '../experiments/plans';
 import { planFigures, planTables } from '../reports/views';
+import { projectRoot } from '../tensor/native';
 import { showChart } from './chart';
-import { projectRoot } from './kernelspec';
 import { showProgress } from './progress';
 import { publish } from './publish';
 import { tableHtml, tableText } from './table';
@@ -59,7 +59,7 @@ async function runMissing({ plan, records }: Source, data: string | undefined): 
 
 /** A line of Markdown: how much of the comparison is there, and the command that makes the rest. */
 function showState({ plan, records, command }: Source, { done, total }: PlanOnDisk): void {
-  const folder = path.relative(projectRoot, records).split(path.sep).join('/');
+  const folder = path.relative(projectRoot(), records).split(path.sep).join('/');
   const found = `**${plan.title}** (\`${plan.name}\`): `;
   const text =
     done === total

@@ -5,13 +5,14 @@ import * as path from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { complaintsOf, runNotebookCommand } from '../../src/notebook/command';
-import { kernelspecMetadata, projectRoot } from '../../src/notebook/kernelspec';
+import { kernelspecMetadata } from '../../src/notebook/kernelspec';
 import { readNotebook } from '../../src/notebook/nbformat';
+import { projectRoot } from '../../src/tensor/native';
 import { codeCells, notebookOf, projectTempDir, writeFixture } from './support';
 
 /** Runs `gora notebook …` as its own process. */
 function gora(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const command = JSON.stringify(path.join(projectRoot, 'src', 'notebook', 'command.ts'));
+  const command = JSON.stringify(path.join(projectRoot(), 'src', 'notebook', 'command.ts'));
   const code = `require(${command}).runNotebookCommand(process.argv.slice(1)).then((code) => { process.exitCode = code; });`;
   const node = ['--import', pathToFileURL(require.resolve('tsx')).href, '--eval', code, '--', ...args];
   return new Promise((resolve) => {

@@ -7,12 +7,12 @@ import * as tf from '@tensorflow/tfjs';
 import { JSDOM } from 'jsdom';
 import { chartHtml } from '../../src/notebook/chart';
 import { toFrame } from '../../src/notebook/frame';
-import { projectRoot } from '../../src/notebook/kernelspec';
 import { progressLine } from '../../src/notebook/progress';
 import { resultBundle } from '../../src/notebook/results';
 import { StreamBuffer } from '../../src/notebook/stream-buffer';
 import { isFrame, tableHtml, tableText } from '../../src/notebook/table';
 import { exportTable } from '../../src/reports/export';
+import { projectRoot } from '../../src/tensor/native';
 
 const rows = [
   { method: 'GoRA <script>', score: 0.91256, steps: 120 },
@@ -123,7 +123,7 @@ test('off Jupyter the script does nothing', () => {
 });
 
 test('in a plain Node process tables and charts are text', () => {
-  const display = JSON.stringify(path.join(projectRoot, 'src', 'notebook', 'display.ts'));
+  const display = JSON.stringify(path.join(projectRoot(), 'src', 'notebook', 'display.ts'));
   const loader = pathToFileURL(require.resolve('tsx')).href;
   const code = `const d = require(${display}); d.showTable([{ a: 1 }]); d.markdown('**m**'); d.showProgress(2).update(2);`;
   const text = execFileSync(process.execPath, ['--import', loader, '--eval', code], { encoding: 'utf8' });

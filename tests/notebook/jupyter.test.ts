@@ -5,7 +5,8 @@ import * as path from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { findJupyter, jupyterCommand, startJupyter } from '../../src/notebook/jupyter';
-import { projectRoot, writeKernelspec } from '../../src/notebook/kernelspec';
+import { writeKernelspec } from '../../src/notebook/kernelspec';
+import { projectRoot } from '../../src/tensor/native';
 import { tempDir } from '../support/temp';
 
 test('the kernelspec stands under the project with absolute paths, and git ignores it', (t) => {
@@ -65,7 +66,7 @@ test('the project’s own Jupyter comes before one on the PATH', (t) => {
 
 /** Runs `startJupyter` as its own process. */
 function start(root: string, searchPath: string, ...argv: string[]) {
-  const module = JSON.stringify(path.join(projectRoot, 'src', 'notebook', 'jupyter.ts'));
+  const module = JSON.stringify(path.join(projectRoot(), 'src', 'notebook', 'jupyter.ts'));
   const call = `startJupyter(${JSON.stringify(argv)}, ${JSON.stringify(root)})`;
   const code = `require(${module}).${call}.then((code) => { process.exitCode = code; });`;
   const node = ['--import', pathToFileURL(require.resolve('tsx')).href, '--eval', code];

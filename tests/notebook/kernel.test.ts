@@ -4,14 +4,15 @@ import { spawnSync } from 'node:child_process';
 import * as path from 'node:path';
 import { test } from 'node:test';
 import { findJupyter } from '../../src/notebook/jupyter';
-import { projectRoot, writeKernelspec } from '../../src/notebook/kernelspec';
+import { writeKernelspec } from '../../src/notebook/kernelspec';
+import { projectRoot } from '../../src/tensor/native';
 import { projectTempDir } from './support';
 
 /** A Python that has Jupyter's client: `GORA_PYTHON`, the one beside a Jupyter that is found, or the first on the PATH. */
 function jupyterPython(): string | null {
   const jupyter = findJupyter();
   const beside = jupyter && path.join(path.dirname(jupyter), 'python3');
-  const own = path.join(projectRoot, '.venv', 'bin', 'python3');
+  const own = path.join(projectRoot(), '.venv', 'bin', 'python3');
   for (const python of [process.env.GORA_PYTHON, own, beside, 'python3']) {
     if (python && spawnSync(python, ['-c', 'import jupyter_client']).status === 0) return python;
   }

@@ -2,12 +2,12 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
-import { projectRoot } from '../../src/notebook/kernelspec';
 import { readNotebook } from '../../src/notebook/nbformat';
 import { type CellReport, runNotebook } from '../../src/notebook/run';
+import { projectRoot } from '../../src/tensor/native';
 import { codeCells, notebookOf, printed, projectTempDir, resultText, writeFixture } from './support';
 
-const display = JSON.stringify(path.join(projectRoot, 'src', 'notebook', 'display.ts'));
+const display = JSON.stringify(path.join(projectRoot(), 'src', 'notebook', 'display.ts'));
 
 test('a notebook runs headlessly and its outputs are those of Jupyter', async (t) => {
   const folder = projectTempDir(t);

@@ -2,11 +2,11 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { TestContext } from 'node:test';
-import { projectRoot } from '../../src/notebook/kernelspec';
 import type { CodeCell, Notebook, Output } from '../../src/notebook/nbformat';
+import { projectRoot } from '../../src/tensor/native';
 
 export function projectTempDir(t: TestContext): string {
-  const parent = path.join(projectRoot, 'build');
+  const parent = path.join(projectRoot(), 'build');
   fs.mkdirSync(parent, { recursive: true });
   const folder = fs.mkdtempSync(path.join(parent, 'notebook-'));
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));

@@ -35,7 +35,12 @@ function check(examples: readonly TextExample[], length: number): void {
 }
 
 /** Rows of texts, each row [length]; `segments` counts the texts of a row from 1, padding is 0. */
-function rowsToBatch(rows: readonly (readonly TextExample[])[], length: number, pad: number, segments: boolean): Batch {
+export function rowsToBatch(
+  rows: readonly (readonly TextExample[])[],
+  length: number,
+  pad: number,
+  segments = false,
+): Batch {
   const size = rows.length * length;
   const [tokens, targets] = [new Int32Array(size).fill(pad), new Int32Array(size).fill(pad)];
   const [weights, owner] = [new Float32Array(size), new Int32Array(size)];
@@ -82,7 +87,6 @@ export function bucketedTexts(examples: readonly TextExample[], lengths: readonl
         items.map((item) => [item]),
         length,
         pad,
-        false,
       ),
   });
 }
