@@ -104,13 +104,13 @@ async function list(records: string): Promise<string> {
   return lines.join('\n');
 }
 
-/** Variants of each comparison that a tour of all runs: the baseline and the first others. */
+/** Variants of each comparison that a tour of all runs: the baseline and the last others, where GoRA stands. */
 const TOUR = 4;
 
 function tourOf(comparison: Comparison): Comparison {
   const { plan } = comparison;
   const baseline = plan.variants.filter(({ label }) => label === (plan.baseline ?? 'lora'));
-  const others = plan.variants.filter((variant) => !baseline.includes(variant)).slice(0, TOUR - baseline.length);
+  const others = plan.variants.filter((variant) => !baseline.includes(variant)).slice(baseline.length - TOUR);
   const kept = plan.variants.filter((variant) => baseline.includes(variant) || others.includes(variant));
   return { ...comparison, plan: { ...plan, variants: kept } };
 }
