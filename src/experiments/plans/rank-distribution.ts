@@ -2,12 +2,9 @@
  * Where GoRA puts its ranks, over seeds and over the tasks of each base. Ranks are given before the first step, so
  * one step is enough.
  */
-import { understandingSets } from '../../data/grammar/sets';
 import { pictureTasks } from '../../data/tasks/pictures';
-import type { Case, Plan } from '../plan';
-
-const named = (tasks: readonly { readonly name: string }[]): Case[] =>
-  tasks.map(({ name }) => ({ label: name, task: name }));
+import type { Plan } from '../plan';
+import { ownRates, UNDERSTANDING } from './cases';
 
 export const rankPlans: readonly Plan[] = [
   {
@@ -16,7 +13,7 @@ export const rankPlans: readonly Plan[] = [
     title: 'Where does GoRA put its ranks? Three bases, thirteen tasks',
     task: 'glyphs',
     variants: [{ label: 'gora', method: 'gora' }],
-    cases: [{ label: 'glyphs' }, ...named(understandingSets), ...named(pictureTasks)],
+    cases: ownRates(['glyphs', ...UNDERSTANDING, ...pictureTasks.map(({ name }) => name)]),
     seeds: [1, 2, 3, 4, 5],
     tuningSeed: 100,
     grid: [],

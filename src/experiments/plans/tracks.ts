@@ -3,7 +3,8 @@
  * chosen on validation data with a seed of its own: of the first task for all of understanding and of vision, where the
  * tasks are of one kind, of each task elsewhere.
  */
-import type { Case, Plan, Variant } from '../plan';
+import type { Plan, Variant } from '../plan';
+import { ownRates, ratesOfFirst, UNDERSTANDING } from './cases';
 
 const METHODS = [
   ...['full', 'lora', 'rslora', 'dora', 'lora+', 'pissa', 'olora', 'eva', 'adalora'],
@@ -13,12 +14,6 @@ const METHODS = [
 const frozen: Variant = { label: 'frozen', method: 'full', set: { steps: 0 }, grid: [] };
 const trained: readonly Variant[] = METHODS.map((method) => ({ label: method, method }));
 const variants = [frozen, ...trained];
-
-/** The first task tunes for the others. */
-const casesOf = (tasks: readonly string[]): Case[] =>
-  tasks.map((task) => ({ label: task, task, ...(task === tasks[0] ? {} : { tunedOn: tasks[0] }) }));
-
-const ownRates = (tasks: readonly string[]): Case[] => tasks.map((task) => ({ label: task, task }));
 
 const common = {
   variants,
@@ -39,7 +34,7 @@ export const trackPlans: readonly Plan[] = [
     track: 'understanding',
     title: 'Small T5 → five understanding tasks: test accuracy (%)',
     task: 'nli',
-    cases: casesOf(['nli', 'sentiment', 'acceptability', 'question-sentence', 'paraphrase']),
+    cases: ratesOfFirst(UNDERSTANDING),
     published: 't5-glue',
     notes: [
       'Rates were chosen on validation data of nli, one seed. `understanding-rate` has LoRA at 0.01 too, where its mean is no better.',
@@ -61,7 +56,7 @@ export const trackPlans: readonly Plan[] = [
       { label: 'Full fine-tuning, rate 0.003', method: 'full', set: { lr: 3e-3 } },
     ],
     baseline: 'LoRA, rate 0.01',
-    cases: ownRates(['nli', 'sentiment', 'acceptability', 'question-sentence', 'paraphrase']),
+    cases: ownRates(UNDERSTANDING),
     view: { tables: ['methods', 'convergence'], figures: ['metric', 'loss'] },
   },
   {
@@ -80,7 +75,7 @@ export const trackPlans: readonly Plan[] = [
     track: 'vision-audio',
     title: 'Small vision transformer → seven sets: test accuracy (%)',
     task: 'signs',
-    cases: casesOf(['signs', 'vehicles', 'textures', 'land', 'aerial', 'scenes', 'house-numbers']),
+    cases: ratesOfFirst(['signs', 'vehicles', 'textures', 'land', 'aerial', 'scenes', 'house-numbers']),
     published: 'clip-seven',
   },
   {
