@@ -132,7 +132,7 @@ export const goraAblations: readonly Plan[] = [
     variants: metrics,
     baseline: 'union-mean',
     notes: [
-      'The paper’s order, the mean of |W ⊙ G| ahead of both nuclear norms, does not show here: none of fourteen importances differs from it.',
+      'The paper’s order, the mean of |W ⊙ G| ahead of both nuclear norms, does not show here: none of the thirteen others differs from it.',
     ],
   },
   {
