@@ -36,7 +36,7 @@ export function digitsFor(values: readonly number[]): number {
 
 const labelLength = (rows: readonly Row[]) => Math.max(...rows.map((row) => row.label(summarise(row.values)).length));
 
-/** Range of the value axis with room for the label at the far end. */
+/** Range of the value axis with room for the labels: at the far end of bars, centred over the means of dots. */
 function rangeOf(rows: readonly Row[], bars: boolean, plotWidth: number): [number, number] {
   const ends = rows.flatMap(({ values }) => {
     const { low, high } = summarise(values);
@@ -50,8 +50,14 @@ function rangeOf(rows: readonly Row[], bars: boolean, plotWidth: number): [numbe
   });
   const [low, high] = [bars ? Math.min(0, ...ends) : Math.min(...ends), Math.max(...ends)];
   const span = high - low || Math.abs(high) || 1;
-  const share = bars ? Math.min(0.6, (7.8 * labelLength(rows)) / plotWidth) : 0;
-  return [bars && low === 0 ? 0 : low - span * 0.08, high + span * (0.06 + share / (1 - share))];
+  const label = (7.8 * labelLength(rows)) / plotWidth;
+  const share = bars ? Math.min(0.6, label) : 0;
+  const from = bars && low === 0 ? 0 : low - span * 0.08;
+  const to = high + span * (0.06 + share / (1 - share));
+  if (bars) return [from, to];
+  const means = rows.map(({ values }) => summarise(values).mean);
+  const half = ((to - from) * label) / 2;
+  return [Math.min(from, Math.min(...means) - half), Math.max(to, Math.max(...means) + half)];
 }
 
 function panel(rows: readonly Row[], bars: boolean, axisId: string): Trace[] {
