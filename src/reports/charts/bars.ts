@@ -156,12 +156,14 @@ export function metricBars(records: readonly RunRecord[], options: MetricOptions
     return shared ? `${tasks[i]}${arrow}` : `${tasks[i]}<br>${axisTitles[i]}${arrow}`;
   };
   tasks.forEach((task, i) => {
-    const rows = groups
+    const scores = groups
       .filter((group) => group.task === task)
-      .map((group): Row => {
-        const values = metricValues(group.records, metric).map(({ value }) => value * scale);
-        return { method: group.method, values, label: (s) => s.mean.toFixed(options.digits ?? digitsFor(values)) };
-      });
+      .map(({ method, records }) => ({
+        method,
+        values: metricValues(records, metric).map(({ value }) => value * scale),
+      }));
+    const digits = options.digits ?? digitsFor(scores.flatMap(({ values }) => values));
+    const rows = scores.map((row): Row => ({ ...row, label: (s) => s.mean.toFixed(digits) }));
     const id = i === 0 ? '' : String(i + 1);
     data.push(...panel(rows, bars, `x${id}`));
     if (bars) annotations.push(...barLabels(rows, `x${id}`));
