@@ -108,5 +108,8 @@ export const trackPlans: readonly Plan[] = [
     title: 'ViT pretrained on Fashion-MNIST → MNIST, 50 images a digit: test accuracy (%)',
     task: 'mnist',
     cases: ownRates(['mnist']),
+    notes: [
+      'GoRA is level with LoRA; LoRA-GA, OLoRA, EVA and AdaLoRA are behind it. AdaLoRA chose the highest rate of the grid.',
+    ],
   },
 ];
