@@ -2,18 +2,21 @@
  * Where GoRA puts its ranks, over seeds and over the tasks of each base. Ranks are given before the first step, so
  * one step is enough.
  */
+import { generationTasks } from '../../data/tasks/generation';
 import { pictureTasks } from '../../data/tasks/pictures';
 import type { Plan } from '../plan';
 import { ownRates, UNDERSTANDING } from './cases';
+
+const names = (tasks: readonly { readonly name: string }[]) => tasks.map(({ name }) => name);
 
 export const rankPlans: readonly Plan[] = [
   {
     name: 'rank-distribution',
     track: 'ranks',
-    title: 'Where does GoRA put its ranks? Three bases, thirteen tasks',
+    title: 'Where does GoRA put its ranks? Four bases, sixteen tasks',
     task: 'glyphs',
     variants: [{ label: 'gora', method: 'gora' }],
-    cases: ownRates(['glyphs', ...UNDERSTANDING, ...pictureTasks.map(({ name }) => name)]),
+    cases: ownRates(['glyphs', ...UNDERSTANDING, ...names(pictureTasks), ...names(generationTasks)]),
     seeds: [1, 2, 3, 4, 5],
     tuningSeed: 100,
     grid: [],
