@@ -11,10 +11,18 @@ import { classificationSet } from '../src/data/classification';
 import { MNIST_CLASSES, readMnist } from '../src/data/mnist';
 import { FEATURES, TOKENS } from '../src/data/pictures';
 import { picturesVit } from '../src/data/pictures/model';
+import { dataFolder } from '../src/experiments/folders';
 import { pretrainEncoder } from './pretrain-encoder';
 import { runScript, settingsOf } from './pretraining';
 
-const settings = settingsOf({ steps: 2000, batch: 64, lr: 0.001, seed: 1, out: 'data/fashion-vit' });
+const settings = settingsOf({
+  steps: 2000,
+  batch: 64,
+  lr: 0.001,
+  seed: 1,
+  out: 'data/fashion-vit',
+  data: dataFolder(),
+});
 
 runScript(
   pretrainEncoder('fashion-vit', picturesVit(MNIST_CLASSES), settings, () => {

@@ -20,26 +20,25 @@ export interface Settings {
   readonly lr: number;
   readonly seed: number;
   readonly out: string;
-  /** Folder of real data. */
+  /** Folder of real data, for the script that needs it. */
   readonly data: string;
 }
 
-/** Reads --steps, --batch, --lr, --seed, --out and --data (else GORA_DATA). */
-export function settingsOf(defaults: Omit<Settings, 'data'>): Settings {
+/** Reads --steps, --batch, --lr, --seed and --out; --data where the defaults name a folder. */
+export function settingsOf(defaults: Omit<Settings, 'data'> & { readonly data?: string }): Settings {
   const text = (v: string | number) => ({ type: 'string', default: String(v) }) as const;
   const { steps, batch, lr, seed, out } = defaults;
-  const data = text(process.env.GORA_DATA ?? 'data');
   const options = {
     steps: text(steps),
     batch: text(batch),
     lr: text(lr),
     seed: text(seed),
     out: text(out),
-    data,
+    ...(defaults.data === undefined ? {} : { data: text(defaults.data) }),
   };
   const { values } = parseArgs({ options });
   const [s, b, l, d] = [values.steps, values.batch, values.lr, values.seed].map(Number);
-  return { steps: s, batch: b, lr: l, seed: d, out: values.out, data: values.data };
+  return { steps: s, batch: b, lr: l, seed: d, out: values.out, data: String(values.data ?? '') };
 }
 
 /** One pretraining. `M` is what is measured on data that no step sees. */

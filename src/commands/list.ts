@@ -72,6 +72,9 @@ async function sizesOn(task: string, data?: string): Promise<string> {
 export async function listCommand(args: string[]): Promise<number> {
   const { positionals, values } = parse(args, { task: { type: 'string' }, data: { type: 'string' } }, 2);
   const [what, name] = positionals;
+  if ((values.task || values.data) && (what !== 'methods' || name)) {
+    throw new UserError('--task and --data go with `list methods`, which then counts what each method trains');
+  }
   if (what === 'methods' && values.task) {
     process.stdout.write(`${await sizesOn(values.task, values.data)}\n`);
     return 0;

@@ -17,7 +17,10 @@ const others: Readonly<Record<string, readonly [string, string]>> = {
     'step time, preparation, memory, start-up, growth; against PyTorch and PEFT; native against wasm',
     '`npm run bench`, `npx tsx bench/methods.ts TASK`, `npx tsx bench/backends.ts`',
   ],
-  gradients: ['how many batches a mean gradient needs', '`npm run gora -- gradients --task TASK`'],
+  gradients: [
+    'how many batches a mean gradient needs',
+    '`npm run gora -- gradients --task glyphs --seeds 3 --set shots=320`',
+  ],
 };
 
 const escaped = (text: string) => text.replaceAll('|', '\\|');
@@ -69,7 +72,10 @@ function otherRows(root: string, plans: readonly Plan[]): string[][] {
     const [question, command] = others[name] ?? ['', ''];
     const titles = filesOf(join(root, name))
       .filter((file) => file.endsWith('.md'))
-      .map((file) => `[${file}](${name}/${file}): ${titleOfFile(join(root, name, file))}`);
+      .map((file) => {
+        const title = titleOfFile(join(root, name, file));
+        return `[${file}](${name}/${file})${title ? `: ${title}` : ''}`;
+      });
     return [`[${name}/](${name}/)`, question, command, titles.join('<br>')];
   });
 }

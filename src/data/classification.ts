@@ -56,7 +56,7 @@ export async function evaluateClassifier(
   data: Dataset,
   batchSize = 256,
 ): Promise<{ accuracy: number; loss: number }> {
-  if (data.size === 0) throw new UserError('cannot evaluate on an empty set');
+  if (data.size === 0) throw new UserError('cannot evaluate on an empty set: look at the sizes in the task’s options');
   let correct = 0;
   let loss = 0;
   for (const batch of inOrder(data, batchSize)) {

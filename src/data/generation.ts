@@ -27,9 +27,10 @@ export interface AnswerSet extends Dataset {
  * @throws UserError when a prompt with its answer is longer than the context.
  */
 export function answerSet(items: readonly AnsweredPrompt[], context: number, pad = 0): AnswerSet {
-  for (const { prompt, answer } of items) {
+  for (const [i, { prompt, answer }] of items.entries()) {
     const length = prompt.length + answer.length - 1;
-    if (length > context) throw new UserError(`a prompt and answer of ${length} tokens are longer than ${context}`);
+    if (length <= context) continue;
+    throw new UserError(`prompt ${i} and its answer have ${length} tokens, more than ${context}. Raise the context`);
   }
   const rows = items.map(({ prompt, answer }) => [{ tokens: [...prompt, ...answer], prompt: prompt.length }]);
   return {
@@ -70,7 +71,7 @@ export async function evaluateAnswers(
   tokenizer: Tokenizer,
   batch = 64,
 ): Promise<{ passed: number; loss: number }> {
-  if (data.size === 0) throw new UserError('cannot evaluate on an empty set');
+  if (data.size === 0) throw new UserError('cannot evaluate on an empty set: look at the sizes in the task’s options');
   let [nats, tokens] = [0, 0];
   for (const part of inOrder(data, batch)) {
     const sums = tf.tidy(() => {

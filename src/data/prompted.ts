@@ -64,7 +64,9 @@ export function promptedSet(
       const chosen = indices.map((i) => examples[i]);
       chosen.forEach((example, row) => {
         if (example.tokens.length > length) {
-          throw new UserError(`a text of ${example.tokens.length} tokens is longer than ${length}`);
+          throw new UserError(
+            `text ${indices[row]} has ${example.tokens.length} tokens, more than ${length}. Raise the length`,
+          );
         }
         tokens.set(example.tokens, row * length);
         const last = row * length + example.tokens.length - 1;
@@ -91,7 +93,7 @@ export async function evaluatePrompted(
   answers: readonly number[],
   batchSize = 64,
 ): Promise<{ accuracy: number; loss: number }> {
-  if (data.size === 0) throw new UserError('cannot evaluate on an empty set');
+  if (data.size === 0) throw new UserError('cannot evaluate on an empty set: look at the sizes in the task’s options');
   let correct = 0;
   let loss = 0;
   for (const batch of inOrder(data, batchSize)) {

@@ -60,7 +60,7 @@ export function gatherEvidence(request: EvidenceRequest): Gathered {
     }
   }
   const evidence: Evidence = { steps: training.steps };
-  if (task.train.size === 0) throw new UserError('the training set is empty');
+  if (task.train.size === 0) throw new UserError('the training set is empty: give the task examples');
   if (method.needs.includes('activations')) {
     const pass = Math.max(1, Math.floor(task.train.size / training.batch));
     Object.assign(

@@ -99,7 +99,9 @@ async function walk(
     if (tried.length < grid.length) return null;
     const [best] = [...tried].sort((a, b) => better(a.record, b.record));
     if (!validation(best.record)) {
-      throw new UserError(`${variant.label} diverged at every learning rate of the grid (${grid.join(', ')})`);
+      throw new UserError(
+        `${plan.name}: ${variant.label} on ${where.label} diverged at every learning rate of the grid (${grid.join(', ')}). Add lower ones`,
+      );
     }
     tuned.set(key, best.record.spec.training.lr as number);
     return tuned.get(key);

@@ -90,16 +90,6 @@ export function parseCsv(text: string, source: string): string[][] {
   return rows;
 }
 
-/** Rows as RFC 4180 text with LF line ends; a field is quoted where it must be. */
-export function formatCsv(rows: readonly (readonly (string | number | boolean | null)[])[]): string {
-  const field = (value: string | number | boolean | null): string => {
-    const text = value === null ? '' : String(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  // a lone empty field is quoted, or its row would read as a blank line
-  return rows.map((row) => `${row.map(field).join(',') || (row.length ? '""' : '')}\n`).join('');
-}
-
 /**
  * Rows under the names of their header.
  * @throws UserError when a wanted column is not in the header.

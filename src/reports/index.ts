@@ -19,7 +19,6 @@ export {
   figureFormats,
   type RendererName,
   type RenderOptions,
-  rendererInUse,
   renderFigure,
 } from './render';
 export * from './stats';

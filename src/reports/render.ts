@@ -115,14 +115,6 @@ export async function renderFigure(
   return mine;
 }
 
-/** Which way figures are drawn now: the forced one, or the browser where one is found. */
-export async function rendererInUse(): Promise<RendererName> {
-  const forced = forcedRenderer({});
-  if (forced || noBrowser) return forced ?? 'node';
-  await viaChromium();
-  return chromium!.findBrowser() ? 'chromium' : 'node';
-}
-
 /** Closes the browser and frees the pages. Not needed for a script to end: an idle browser closes by itself. */
 export async function closeRenderer(): Promise<void> {
   await turn;

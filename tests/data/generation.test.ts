@@ -34,7 +34,7 @@ test('the loss is on the answer and its end mark alone', async () => {
     [0, 1, 1, 1, 0, 0],
   ]);
   tf.dispose(Object.values(batch));
-  assert.throws(() => answerSet([item('abcdef', 'a')], 7), /8 tokens are longer than 7/);
+  assert.throws(() => answerSet([item('abcdef', 'a')], 7), /prompt 0 .* 8 tokens, more than 7\. Raise/);
 });
 
 test('scores count what passes and weigh every token of an answer alike', async () => {

@@ -68,7 +68,7 @@ describe('prompted texts', () => {
     tf.dispose(Object.values(batch));
     assert.throws(
       () => promptedSet([{ tokens: [1, 2, 3], label: 0 }], [4], 2, 0).batch([0]),
-      /3 tokens is longer than 2/,
+      /has 3 tokens, more than 2\. Raise/,
     );
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UserError } from '../../src/errors';
 import { readText } from '../../src/formats/read';
-import { csvRecords, formatCsv, parseCsv, parseJsonl, parseTsv } from '../../src/formats/text';
+import { csvRecords, parseCsv, parseJsonl, parseTsv } from '../../src/formats/text';
 import { Random } from '../../src/tensor/random';
 import { dataFile } from '../support/data';
 
@@ -57,9 +57,9 @@ test('random tables come back', () => {
     const random = new Random(seed, 'csv');
     const width = 1 + random.int(4);
     const rows = Array.from({ length: random.int(6) }, () => Array.from({ length: width }, () => random.pick(cells)));
-    assert.deepEqual(parseCsv(formatCsv(rows), 'f'), rows);
+    const text = rows.map((row) => `${row.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(',')}\n`).join('');
+    assert.deepEqual(parseCsv(text, 'f'), rows);
   }
-  assert.equal(formatCsv([[1.5, null, true, 'a,b']]), '1.5,,true,"a,b"\n');
 });
 
 test('an unclosed quote in a large table is refused quickly', () => {

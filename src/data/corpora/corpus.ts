@@ -28,7 +28,8 @@ export function drawInTurn(
   count: number,
   random: Random,
 ): LabelledText[] {
-  if (count > examples.length) throw new UserError(`${count} texts are more than the ${examples.length} there are`);
+  if (count > examples.length)
+    throw new UserError(`examples ${count} is more than the ${examples.length} texts there are`);
   const order = random.permutation(examples.length).map((i) => examples[i]);
   const piles = labels.map((label) => order.filter((example) => example.label === label));
   const drawn: LabelledText[] = [];

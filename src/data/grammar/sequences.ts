@@ -27,7 +27,10 @@ export function sequenceBatch(pairs: readonly SequencePair[], shape: SequenceSha
     const values = new Int32Array(pairs.length * length).fill(pad);
     pairs.forEach((pair, row) => {
       const tokens = of(pair);
-      if (tokens.length > length) throw new UserError(`a text of ${tokens.length} tokens is longer than ${length}`);
+      if (tokens.length > length)
+        throw new UserError(
+          `text ${row} of a batch has ${tokens.length} tokens, more than ${length}. Raise the length`,
+        );
       values.set(tokens, row * length);
     });
     return tf.tensor2d(values, [pairs.length, length], 'int32');
@@ -71,7 +74,7 @@ export async function evaluateLabels(
   labels: readonly number[],
   batchSize = 128,
 ): Promise<{ accuracy: number; loss: number }> {
-  if (data.size === 0) throw new UserError('cannot evaluate on an empty set');
+  if (data.size === 0) throw new UserError('cannot evaluate on an empty set: look at the sizes in the task’s options');
   let correct = 0;
   let loss = 0;
   for (const batch of inOrder(data, batchSize)) {

@@ -46,7 +46,9 @@ export const gsm8k: Task<z.infer<typeof options>> = {
     const texts = files.map((file) => readText(file, 'problems of GSM8K'));
     const [train, test] = texts.map((text, i) => parseSolutions(text, files[i]));
     if (train.length <= VALIDATION || test.length === 0) {
-      throw new UserError(`${join(dataDir, 'gsm8k')} holds too few problems: ${train.length} and ${test.length}`);
+      throw new UserError(
+        `${join(dataDir, 'gsm8k')} holds too few problems: ${train.length} to train, of which ${VALIDATION} validate, and ${test.length} to test`,
+      );
     }
     const windows = (problems: readonly string[], most: number) => {
       const part = problems.join('');

@@ -60,7 +60,7 @@ export const loraGaAblations: readonly Plan[] = [
     // 60 batches are the whole training set
     variants: [1, 4, 8, 16, 32, 60].map((n) => ga(`N = ${n}`, n === 8 ? {} : { gradientBatches: n })),
     baseline: 'N = 1',
-    notes: ['The means rise with N, but no difference survives the correction.'],
+    notes: ['The means tend to rise with N, but no difference survives the correction.'],
   },
   {
     ...common,

@@ -29,7 +29,7 @@ const grid = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
 /** Spoken digits want lower rates too; six speakers a seed. */
 const digits = { grid: [1e-4, ...grid], seeds: [1, 2, 3], set: { shots: 20, steps: 60, evalEvery: 0 } };
 
-/** What all comparisons share: five seeds, a tuning seed of its own, validation only at the end. */
+/** What the comparisons share: five seeds unless said, a tuning seed of its own, validation only at the end. */
 const common = { seeds: [1, 2, 3, 4, 5], grid, tuningSeed: 100, set: { evalEvery: 0 } };
 
 export const firstPlans: readonly Plan[] = [
@@ -67,7 +67,7 @@ export const firstPlans: readonly Plan[] = [
     })),
     notes: [
       'Rates of five speakers were chosen on yweweler’s fold, which validates on george; those of george on his own, which validates on jackson: no speaker chooses its own.',
-      'Full fine-tuning and LoRA-GA chose the lowest rate, 1e-4. With a grid that starts at 3e-4 they chose 3e-4, and their mean test accuracy was 86.4 and 86.9 %.',
+      'For five speakers full fine-tuning and LoRA-GA chose the lowest rate, 1e-4. With a grid that starts at 3e-4 they chose 3e-4, and their mean test accuracy was 86.4 and 86.9 %.',
     ],
   },
   {

@@ -1,5 +1,5 @@
 /**
- * The main tables: the papers' methods on every task of a track, five seeds. Learning rates are
+ * The main tables: the papers' methods on every task of a track, five seeds unless said. Learning rates are
  * chosen on validation data with a seed of its own: of the first task for all of understanding and of vision, where the
  * tasks are of one kind, of each task elsewhere.
  */

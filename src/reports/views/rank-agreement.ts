@@ -55,5 +55,6 @@ export const ranksByModelView: FigureView = {
     'ranks-glyphs-vit': 'mean rank of every matrix of the letter base over seeds',
     'ranks-grammar-t5': 'mean rank of every matrix of the T5 base over tasks and seeds',
     'ranks-pictures-vit': 'mean rank of every matrix of the picture base over tasks and seeds',
+    'ranks-grammar-decoder': 'mean rank of every matrix of the decoder base over tasks and seeds',
   },
 };
