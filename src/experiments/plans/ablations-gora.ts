@@ -200,6 +200,9 @@ export const goraAblations: readonly Plan[] = [
     title: 'GoRA: allocation and initialisation apart. Test accuracy (%) on five understanding tasks, tuned rates',
     variants: parts,
     baseline: 'Neither: rsLoRA',
+    notes: [
+      'All that GoRA wins over LoRA here rsLoRA wins too: the scale α/√r is enough, and neither the ranks nor the start add to it. All five chose the same rate.',
+    ],
   },
   {
     ...text,

@@ -89,6 +89,10 @@ export const trackPlans: readonly Plan[] = [
     title: 'stories260K → four real sets of texts: test accuracy (%)',
     task: 'trec',
     cases: ownRates(['trec', 'subjectivity', 'clinc150', 'cola']),
+    notes: [
+      'PiSSA and EVA are better than LoRA on the mean; LoRA-GA’s gain is nearly theirs and GoRA’s half of it, but neither survives the correction. EVA trains a few more parameters than LoRA.',
+      'CoLA stays near chance for this decoder. At an end of the grid: AdaLoRA three times (0.03), LoRA+ three times, LoRA-GA twice, full fine-tuning, PiSSA and GoRA once (0.0003).',
+    ],
   },
   {
     ...common,
