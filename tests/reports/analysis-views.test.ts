@@ -85,6 +85,18 @@ const atRate = (method: string, lr: number, seed: number, accuracy: number): Run
   return { ...one, spec: { ...one.spec, training: { lr } } };
 };
 
+test('rates chosen: an end of the grid is named, once where a case borrows it', () => {
+  const cases = [{ label: 'a' }, { label: 'b', tunedOn: 'a' }];
+  const tuned: Plan = { ...plan, cases, grid: [1e-3, 1e-2, 1e-1], view: { tables: ['learning-rates'] } };
+  const chosen = (lora: number) =>
+    new Map(['a', 'b'].flatMap((where) => [`${where}/lora`, `${where}/gora`].map((key, i) => [key, i ? 1e-2 : lora])));
+  const notes = (lora: number) =>
+    planTables(tuned, { ...result(runs), learningRates: chosen(lora) as Map<string, number> })[0].notes.join('\n');
+  assert.match(notes(1e-1), /At an end of the grid, a wider one might do better: LoRA on a\./);
+  assert.doesNotMatch(notes(1e-2), /end of the grid/);
+  assert.match(notes(1e-2), /b on a/);
+});
+
 test('learning rates: a point a rate, rising, mean ± sd; diverged runs are left out and counted', async () => {
   const records = [
     atRate('lora', 1e-2, 1, 0.5),

@@ -69,7 +69,6 @@ export const trackPlans: readonly Plan[] = [
     cases: ownRates(['word-problems', 'programs', 'instructions']),
     notes: [
       'No method is better than LoRA here. Full fine-tuning is no upper bound: on `instructions` it also fits the training set less well in 200 steps.',
-      'AdaLoRA chose the highest rate of the grid on two tasks.',
     ],
     published: 'llama3-generation',
   },
@@ -91,7 +90,7 @@ export const trackPlans: readonly Plan[] = [
     cases: ownRates(['trec', 'subjectivity', 'clinc150', 'cola']),
     notes: [
       'PiSSA and EVA are better than LoRA on the mean; LoRA-GA’s gain is nearly theirs and GoRA’s half of it, but neither survives the correction. EVA trains a few more parameters than LoRA.',
-      'CoLA stays near chance for this decoder. At an end of the grid: AdaLoRA three times (0.03), LoRA+ three times, LoRA-GA twice, full fine-tuning, PiSSA and GoRA once (0.0003).',
+      'CoLA stays near chance for this decoder.',
     ],
   },
   {
@@ -112,8 +111,6 @@ export const trackPlans: readonly Plan[] = [
     title: 'ViT pretrained on Fashion-MNIST → MNIST, 50 images a digit: test accuracy (%)',
     task: 'mnist',
     cases: ownRates(['mnist']),
-    notes: [
-      'GoRA is level with LoRA; LoRA-GA, OLoRA, EVA and AdaLoRA are behind it. AdaLoRA chose the highest rate of the grid.',
-    ],
+    notes: ['GoRA is level with LoRA; LoRA-GA, OLoRA, EVA and AdaLoRA are behind it.'],
   },
 ];

@@ -1,5 +1,5 @@
 /** The learning rates that validation chose. */
-import { type Plan, tuningCase } from '../../experiments/plan';
+import { gridOf, type Plan, tuningCase } from '../../experiments/plan';
 import type { PlanResult } from '../../experiments/plan-runs';
 import { titleOf } from '../group';
 import { missing, type Table } from '../table';
@@ -16,6 +16,15 @@ function make(plan: Plan, { outcomes, learningRates, tuning }: PlanResult): Tabl
   };
   const variants = [...new Set(outcomes.map((outcome) => outcome.variant))];
   const cases = [...new Set(outcomes.map((outcome) => outcome.case))];
+  const atEnd = plan.variants.flatMap((variant) => {
+    const rates = gridOf(plan, variant);
+    const ends = [Math.min(...rates), Math.max(...rates)];
+    const found = plan.cases.filter(({ label, tunedOn = label }) => {
+      const lr = learningRates.get(`${label}/${variant.label}`);
+      return tunedOn === label && lr !== undefined && ends.includes(lr);
+    });
+    return found.map(({ label }) => `${titleOf(variant.label)} on ${label}`);
+  });
   const borrowed = plan.cases.flatMap(({ label, tunedOn = label }) =>
     tunedOn !== label && cases.includes(label) ? [`${label} on ${tunedOn}`] : [],
   );
@@ -37,6 +46,7 @@ function make(plan: Plan, { outcomes, learningRates, tuning }: PlanResult): Tabl
     ]),
     notes: [
       'One tuning run for every rate, with a seed that the results do not use.',
+      ...(atEnd.length > 0 ? [`At an end of the grid, a wider one might do better: ${atEnd.join(', ')}.`] : []),
       ...(borrowed.length > 0 ? [`Chosen on the validation data of another case: ${borrowed.join(', ')}.`] : []),
     ],
   };
