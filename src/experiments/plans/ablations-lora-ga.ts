@@ -1,6 +1,7 @@
 /**
- * What each part of LoRA-GA does, on `glyphs` and the understanding tasks. +SO is the stable scale with α/√r, +GA the gradient's directions;
- * without them the directions are Gaussian and the scale is α/r, and the start is subtracted from the base all the same.
+ * What each part of LoRA-GA does, on `glyphs` and the understanding tasks. +SO is the stable scale with α/√r, +GA the
+ * gradient's directions; without them the directions are Gaussian and the scale is α/r, and the start is subtracted
+ * from the base all the same.
  */
 import type { Plan, Variant } from '../plan';
 import { ratesOfFirst, UNDERSTANDING } from './cases';
