@@ -5,6 +5,7 @@ import type { PlanResult } from '../../experiments/plan-runs';
 import type { Figure } from '../figure';
 import type { Table } from '../table';
 import { convergenceCurvesView, convergenceView } from './convergence';
+import { exactMatchView } from './exact-match';
 import { lossView, metricView, ranksView } from './figures';
 import { learningRateCurvesView } from './learning-rate-curves';
 import { methodsView } from './methods';
@@ -18,6 +19,7 @@ export const tableViews: Readonly<Record<string, TableView>> = {
   'learning-rates': ratesView,
   published: publishedView,
   convergence: convergenceView,
+  'exact-match': exactMatchView,
   'rank-agreement': rankAgreementView,
 };
 
