@@ -227,5 +227,15 @@ export const goraAblations: readonly Plan[] = [
     title: 'GoRA: allocation and initialisation apart. Test loss on tinyshakespeare, learning rate 0.01',
     variants: parts,
     baseline: 'Neither: rsLoRA',
+    notes: [
+      'The allocation loses to rsLoRA, with 14 % fewer parameters; the start alone does not. `gora-feature-text` gives it the parameters back.',
+    ],
+  },
+  {
+    ...text,
+    name: 'gora-feature-text',
+    track: 'gora',
+    title: 'GoRA: does it lack parameters? Test loss on tinyshakespeare, learning rate 0.01',
+    variants: [{ label: 'lora', method: 'lora' }, gora('√(in+out)'), gora('in+out', { feature: 'identity' })],
   },
 ];
