@@ -211,6 +211,9 @@ export const goraAblations: readonly Plan[] = [
     title: 'GoRA: does a wider range of ranks help? Test loss on tinyshakespeare, learning rate 0.01',
     variants: ranges,
     baseline: 'ranks 8–8',
+    notes: [
+      'Against the paper: the wider the range, the higher the loss. Wider ranges also leave more of the budget unspent.',
+    ],
   },
   {
     ...text,

@@ -99,5 +99,6 @@ export const firstPlans: readonly Plan[] = [
     variants: ratios,
     baseline: 'GoRA, ratio 1',
     cases: [{ label: 'shakespeare' }],
+    notes: ['The authors’ scripts train B at sixteen times the rate of A. Here that makes GoRA and LoRA worse.'],
   },
 ];
