@@ -231,7 +231,7 @@ export const goraAblations: readonly Plan[] = [
     variants: parts,
     baseline: 'Neither: rsLoRA',
     notes: [
-      'The allocation loses to rsLoRA, with 14 % fewer parameters; the start alone does not. `gora-feature-text` gives it the parameters back.',
+      'The allocation loses to rsLoRA, with 14 % fewer parameters; the start alone does not. Half of these parameters given back change nothing (`gora-feature-text`).',
     ],
   },
   {
@@ -240,5 +240,6 @@ export const goraAblations: readonly Plan[] = [
     track: 'gora',
     title: 'GoRA: does it lack parameters? Test loss on tinyshakespeare, learning rate 0.01',
     variants: [{ label: 'lora', method: 'lora' }, gora('√(in+out)'), gora('in+out', { feature: 'identity' })],
+    notes: ['It does not: with in+out GoRA has half of the missing parameters back and the same loss.'],
   },
 ];
