@@ -52,6 +52,9 @@ export const loraGaAblations: readonly Plan[] = [
     title:
       'LoRA-GA: stable scale and gradient directions apart. Test accuracy (%) on five understanding tasks, tuned rates',
     variants: parts,
+    notes: [
+      'Each part alone is better than LoRA, as the paper says; against the paper both together are not better than either: the gradient’s directions add nothing to the stable scale.',
+    ],
   },
   {
     ...fixed,
