@@ -222,6 +222,7 @@ export const goraAblations: readonly Plan[] = [
     title: 'GoRA: how large should the start be? Test loss on tinyshakespeare, learning rate 0.01',
     variants: gammas,
     baseline: 'γ = 0',
+    notes: ['No start differs from γ = 0 after training.'],
   },
   {
     ...text,
