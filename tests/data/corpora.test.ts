@@ -103,7 +103,7 @@ test('a split keeps texts apart, is the same every time, and balances what it dr
   const few = drawInTurn(split.pool, ['a', 'b'], 30, new Random(2));
   assert.equal(few.length, 30);
   assert.equal(few.filter(({ label }) => label === 'a').length, split.pool.filter(({ label }) => label === 'a').length);
-  assert.throws(() => drawInTurn(split.pool, ['a', 'b'], 33, new Random(2)), /33 texts are more than the 32 there are/);
+  assert.throws(() => drawInTurn(split.pool, ['a', 'b'], 33, new Random(2)), /examples 33 is more than the 32 texts/);
 });
 
 test('a published test set is kept as it is, and its texts leave the pool', () => {

@@ -42,6 +42,6 @@ test('a run on a small file trains and is scored in per cent', async (t) => {
   assert.ok(record.metrics.accuracy >= 0 && record.metrics.accuracy <= 100);
   await assert.rejects(
     runExperiment({ task: 'cola', method: 'lora', seed: 1, set: { ...set, examples: 101 } }, { dataDir: dir }),
-    /101 texts are more than the 100 there are/,
+    /examples 101 is more than the 100 texts/,
   );
 });
