@@ -1,5 +1,6 @@
 /** Comparisons in a notebook: their tables and charts from the records on disk, or from runs that the notebook makes. */
 import * as path from 'node:path';
+import { inspect } from 'node:util';
 import { UserError } from '../errors';
 import { dataFolder, resultsFolder } from '../experiments/folders';
 import { type Plan, quick, type Track, tracks } from '../experiments/plan';
@@ -82,6 +83,12 @@ function enough<T>({ done, total }: PlanOnDisk, make: () => T[]): T[] {
   }
 }
 
+/** The result with a short form, as a cell whose last line shows a comparison would print every outcome below it. */
+function briefly(name: string, found: PlanOnDisk): PlanOnDisk {
+  const value = () => `${name}: ${found.done} of ${found.total} runs`;
+  return Object.defineProperty(found, inspect.custom, { value });
+}
+
 /**
  * Shows a comparison: a line on its runs, its tables, its charts. Without records it says how to make them.
  * @returns what is on disk, for questions of one's own.
@@ -91,7 +98,7 @@ export async function showPlan(name: string, options: ShowPlanOptions = {}): Pro
   const { tables, figures } = options;
   const source = sourceOf(name, options);
   if (options.rerun) await runMissing(source, options.data);
-  const found = await readPlan(source.plan, source.records);
+  const found = briefly(name, await readPlan(source.plan, source.records));
   showState(source, found);
   if (found.outcomes.length === 0) return found;
   const wanted = (names: readonly string[] | undefined, one: string) => names === undefined || names.includes(one);

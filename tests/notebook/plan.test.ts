@@ -2,6 +2,7 @@ import * as assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { resultsFolder } from '../../src/experiments/folders';
 import { findPlan, registerPlan } from '../../src/experiments/plans';
 import { recordId, resolveSpec } from '../../src/experiments/spec';
@@ -17,7 +18,9 @@ const committed =
 
 test('a comparison with committed records is shown without running anything', async () => {
   const text = await shownBy(async () => {
-    const { done, total, outcomes } = await showPlan('glyphs', { figures: [] });
+    const shown = await showPlan('glyphs', { figures: [] });
+    const { done, total, outcomes } = shown;
+    assert.equal(inspect(shown), `glyphs: ${done} of ${total} runs`, 'no list of outcomes below the cell');
     assert.equal(done, total);
     assert.equal(new Set(outcomes.map((outcome) => outcome.variant)).size, 4);
   });
