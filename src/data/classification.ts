@@ -5,7 +5,7 @@ import { UserError } from '../errors';
 import { crossEntropy } from '../models/layers';
 import type { Batch, Model, Net } from '../models/model';
 import { baseNet, param } from '../models/params';
-import { type Dataset, inOrder } from './dataset';
+import { type Dataset, inOrder, toEvaluate } from './dataset';
 import { fitHead } from './linear-probe';
 import type { LoadedTask } from './task';
 
@@ -56,10 +56,9 @@ export async function evaluateClassifier(
   data: Dataset,
   batchSize = 256,
 ): Promise<{ accuracy: number; loss: number }> {
-  if (data.size === 0) throw new UserError('cannot evaluate on an empty set: look at the sizes in the task’s options');
   let correct = 0;
   let loss = 0;
-  for (const batch of inOrder(data, batchSize)) {
+  for (const batch of toEvaluate(data, batchSize)) {
     const labels = batch.labels as tf.Tensor1D;
     const sums = tf.tidy(() => {
       const logits = model.logits(net, batch);

@@ -1,4 +1,5 @@
 /** Examples by index, and batches of them in a seeded order. */
+import { UserError } from '../errors';
 import type { Batch } from '../models/model';
 import type { Random } from '../tensor/random';
 
@@ -33,6 +34,12 @@ export function* inOrder(data: Dataset, batch: number): Generator<Batch, void> {
   for (let from = 0; from < data.size; from += batch) {
     yield data.batch(Array.from({ length: Math.min(batch, data.size - from) }, (_, i) => from + i));
   }
+}
+
+/** As `inOrder`, for a score. @throws UserError when the set is empty. */
+export function* toEvaluate(data: Dataset, batch: number): Generator<Batch, void> {
+  if (data.size === 0) throw new UserError('cannot evaluate on an empty set: look at the sizes in the task’s options');
+  yield* inOrder(data, batch);
 }
 
 /** Share of the places in a pass over the set that hold padding, 0 … 1; null for sets that are not texts. */

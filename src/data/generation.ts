@@ -5,7 +5,7 @@ import type { Decoder } from '../models/decoder';
 import { generateBatch } from '../models/generate';
 import type { Net } from '../models/model';
 import { rowsToBatch } from './batching/text';
-import { type Dataset, inOrder } from './dataset';
+import { type Dataset, toEvaluate } from './dataset';
 import type { Tokenizer } from './tokenizers';
 
 /** One prompt as token ids with its begin mark, a good answer with its end mark, and what a response must meet. */
@@ -71,9 +71,8 @@ export async function evaluateAnswers(
   tokenizer: Tokenizer,
   batch = 64,
 ): Promise<{ passed: number; loss: number }> {
-  if (data.size === 0) throw new UserError('cannot evaluate on an empty set: look at the sizes in the task’s options');
   let [nats, tokens] = [0, 0];
-  for (const part of inOrder(data, batch)) {
+  for (const part of toEvaluate(data, batch)) {
     const sums = tf.tidy(() => {
       const count = tf.sum(part.weights);
       return tf.stack([tf.mul(model.loss(net, part), count), count]);

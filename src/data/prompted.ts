@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import type { Model, Net } from '../models/model';
 import { scoreChoices } from './choice';
-import { type Dataset, inOrder } from './dataset';
+import { type Dataset, toEvaluate } from './dataset';
 import type { Tokenizer } from './tokenizers';
 
 /** Tokens of a text and its prompt, and the number of its label. */
@@ -93,10 +93,9 @@ export async function evaluatePrompted(
   answers: readonly number[],
   batchSize = 64,
 ): Promise<{ accuracy: number; loss: number }> {
-  if (data.size === 0) throw new UserError('cannot evaluate on an empty set: look at the sizes in the task’s options');
   let correct = 0;
   let loss = 0;
-  for (const batch of inOrder(data, batchSize)) {
+  for (const batch of toEvaluate(data, batchSize)) {
     const scores = tf.tidy(() => {
       const [rows, length] = batch.tokens.shape as [number, number];
       const places = tf.add(tf.mul(tf.range(0, rows, 1, 'int32'), tf.scalar(length, 'int32')), batch.last);

@@ -5,7 +5,7 @@ import type { Batch, Net } from '../../models/model';
 import type { T5 } from '../../models/t5';
 import { labelLogProbabilities } from '../../models/t5-generate';
 import { scoreChoices } from '../choice';
-import { type Dataset, inOrder } from '../dataset';
+import { type Dataset, toEvaluate } from '../dataset';
 
 /** Token ids, both with their end mark. */
 export interface SequencePair {
@@ -74,10 +74,9 @@ export async function evaluateLabels(
   labels: readonly number[],
   batchSize = 128,
 ): Promise<{ accuracy: number; loss: number }> {
-  if (data.size === 0) throw new UserError('cannot evaluate on an empty set: look at the sizes in the task’s options');
   let correct = 0;
   let loss = 0;
-  for (const batch of inOrder(data, batchSize)) {
+  for (const batch of toEvaluate(data, batchSize)) {
     const scores = labelLogProbabilities(model, net, batch, labels);
     const values = (await scores.data()) as Float32Array;
     const targets = await batch.targets.data();

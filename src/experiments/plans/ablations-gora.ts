@@ -1,7 +1,7 @@
 /**
- * What each part of GoRA does, on `glyphs` and a few on `shakespeare` and the understanding tasks. Variants that change the step's size or the
- * parameters tune their own rate on the grid of the first comparisons, whose runs they share; the others keep the
- * rate that GoRA was given there, which their titles name. On text nothing is tuned anew.
+ * What each part of GoRA does, on `glyphs` and a few on `shakespeare` and the understanding tasks. Variants that change
+ * the step's size or the parameters tune their own rate on the grid of the first comparisons, whose runs they share; the
+ * others keep the rate that GoRA was given there, which their titles name. On text nothing is tuned anew.
  */
 import type { ImportanceMetric } from '../../methods/gora/importance';
 import type { Plan, Variant } from '../plan';

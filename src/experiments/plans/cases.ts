@@ -1,4 +1,5 @@
 /** Lists of tasks as cases of a comparison. */
+import { understandingSets } from '../../data/grammar/sets';
 import type { Case } from '../plan';
 
 /** Every task chooses its own learning rates. */
@@ -8,4 +9,5 @@ export const ownRates = (tasks: readonly string[]): Case[] => tasks.map((task) =
 export const ratesOfFirst = (tasks: readonly string[]): Case[] =>
   ownRates(tasks).map((where, i) => (i === 0 ? where : { ...where, tunedOn: tasks[0] }));
 
-export const UNDERSTANDING = ['nli', 'sentiment', 'acceptability', 'question-sentence', 'paraphrase'];
+/** The kit's understanding tasks; the first chooses the rates. */
+export const UNDERSTANDING = understandingSets.map(({ name }) => name);

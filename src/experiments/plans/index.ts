@@ -1,4 +1,7 @@
-/** The comparisons that `gora reproduce` knows. An edited plan keeps the records that still fit; run it again before its tables are committed. */
+/**
+ * The comparisons that `gora reproduce` knows. An edited plan keeps the records that still fit; run it again before its
+ * tables are committed.
+ */
 import { UserError } from '../../errors';
 import { checkPlan, type Plan } from '../plan';
 import { goraAblations } from './ablations-gora';
