@@ -11,7 +11,7 @@ import { classificationSet } from '../src/data/classification';
 import { MNIST_CLASSES, readMnist } from '../src/data/mnist';
 import { FEATURES, TOKENS } from '../src/data/pictures';
 import { picturesVit } from '../src/data/pictures/model';
-import { dataFolder } from '../src/experiments/folders';
+import { dataFolder } from '../src/project';
 import { pretrainEncoder } from './pretrain-encoder';
 import { runScript, settingsOf } from './pretraining';
 

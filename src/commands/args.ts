@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { HelpRequest, messageOf, UserError } from '../errors';
-import { resultsFolder } from '../experiments/folders';
 import { parseValue } from '../experiments/options';
+import { resultsFolder } from '../project';
 
 /** How an option is declared. */
 export interface OptionSpec {

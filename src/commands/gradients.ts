@@ -2,7 +2,6 @@
 import { join, relative } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../errors';
-import { dataFolder } from '../experiments/folders';
 import {
   type GradientStudy,
   type GradientStudyRequest,
@@ -11,6 +10,7 @@ import {
   writeGradientStudy,
 } from '../experiments/gradient-study';
 import { resolveSpec } from '../experiments/spec';
+import { dataFolder } from '../project';
 import { exportTable } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
 import { gradientStudyChart, gradientStudyTable } from '../reports/gradient-study';

@@ -1,10 +1,10 @@
 /** `gora list`: what exists, and the options of each. */
 import { allTasks, findTask } from '../data/tasks';
 import { UserError } from '../errors';
-import { dataFolder } from '../experiments/folders';
 import { describeOptions } from '../experiments/options';
 import { allMethods, findMethod } from '../methods/registry';
 import { modelCards } from '../models/load';
+import { dataFolder } from '../project';
 import { trainingSchema } from '../training/options';
 import { parse } from './args';
 

@@ -1,16 +1,15 @@
 /** `gora quickstart`: the main job in a minute or two, on whatever backend is there. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { dataFolder } from '../experiments/folders';
 import { labelled } from '../experiments/outcomes';
 import { type Outcome, runPlan } from '../experiments/plan-runs';
 import { findPlan } from '../experiments/plans';
 import { prepareFolder } from '../experiments/store';
+import { dataFolder, projectRoot } from '../project';
 import { type Column, exportTable, lossCurves, methodStyle, rankHeatmap, type Table } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
 import { closeRenderer } from '../reports/render';
 import { startBackend } from '../tensor/backend';
-import { projectRoot } from '../tensor/native';
 import { interruptSignal, outFolder, parse, parseSeed } from './args';
 import { progressReporter } from './progress';
 
@@ -51,7 +50,7 @@ export function quickstartTable(outcomes: readonly Outcome[]): Table {
 /** What native TensorFlow would change, from the committed measurement; empty where it runs already. */
 function advice(backend: string): string {
   if (backend === 'native') return '';
-  const measured = join(projectRoot(__dirname), 'results', 'bench', 'backends.json');
+  const measured = join(projectRoot(), 'results', 'bench', 'backends.json');
   if (!existsSync(measured)) return '`npm run setup` adds native TensorFlow, which is faster.\n';
   const { milliseconds, machine } = JSON.parse(readFileSync(measured, 'utf8'));
   const ratio = (milliseconds.wasm / milliseconds.native).toFixed(1);

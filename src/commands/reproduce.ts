@@ -1,11 +1,11 @@
 /** `gora reproduce NAME`: a whole comparison, its tables and its charts. */
 import { join, relative } from 'node:path';
 import { Interrupted, messageOf, UserError } from '../errors';
-import { dataFolder } from '../experiments/folders';
 import { partOf, tracks } from '../experiments/plan';
 import { type PlanResult, readPlan, runPlan } from '../experiments/plan-runs';
 import { allPlans } from '../experiments/plans';
 import { prepareFolder } from '../experiments/store';
+import { dataFolder } from '../project';
 import { exportTable, type FigureFormat } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
 import { closeRenderer } from '../reports/render';

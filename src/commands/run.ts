@@ -1,10 +1,10 @@
 /** `gora run`: one method on one task, one record. */
 import { UserError } from '../errors';
-import { dataFolder } from '../experiments/folders';
 import type { RunRecord } from '../experiments/record';
 import { RunFailed, runExperiment } from '../experiments/run';
 import { prepareFolder, writeRecord } from '../experiments/store';
 import { saveAdapters } from '../methods/save';
+import { dataFolder } from '../project';
 import { interruptSignal, outFolder, parse, parseSeed, parseSettings } from './args';
 import { progressReporter } from './progress';
 

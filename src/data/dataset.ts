@@ -1,6 +1,6 @@
 /** Examples by index, and batches of them in a seeded order. */
 import { UserError } from '../errors';
-import type { Batch } from '../models/model';
+import type { Batch } from '../tensor/batch';
 import type { Random } from '../tensor/random';
 
 export interface Dataset {

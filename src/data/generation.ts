@@ -4,9 +4,9 @@ import { UserError } from '../errors';
 import type { Decoder } from '../models/decoder';
 import { generateBatch } from '../models/generate';
 import type { Net } from '../models/model';
+import type { Tokenizer } from '../tokenizers';
 import { rowsToBatch } from './batching/text';
 import { type Dataset, toEvaluate } from './dataset';
-import type { Tokenizer } from './tokenizers';
 
 /** One prompt as token ids with its begin mark, a good answer with its end mark, and what a response must meet. */
 export interface AnsweredPrompt {

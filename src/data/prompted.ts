@@ -6,9 +6,9 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import type { Model, Net } from '../models/model';
+import type { Tokenizer } from '../tokenizers';
 import { scoreChoices } from './choice';
 import { type Dataset, toEvaluate } from './dataset';
-import type { Tokenizer } from './tokenizers';
 
 /** Tokens of a text and its prompt, and the number of its label. */
 export interface PromptedExample {

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { projectRoot } from '../project';
 import type { BackendInfo } from '../tensor/backend';
-import { projectRoot } from '../tensor/native';
 
 function commitOf(root: string): string | null {
   try {
@@ -18,7 +18,7 @@ function commitOf(root: string): string | null {
 
 /** Versions, device and machine; a `+` after the commit means that sources were changed since. */
 export function environmentOf(backend: BackendInfo): Record<string, string | number | boolean | null> {
-  const root = projectRoot(__dirname);
+  const root = projectRoot();
   const kit = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version as string;
   return {
     kit,

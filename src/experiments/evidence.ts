@@ -5,7 +5,8 @@ import { UserError } from '../errors';
 import { type ActivationOptions, estimateActivations } from '../methods/activations';
 import { estimateGradients, probeOn } from '../methods/gradients';
 import type { Evidence, Method } from '../methods/method';
-import type { Batch, LinearLayer } from '../models/model';
+import type { LinearLayer } from '../models/model';
+import type { Batch } from '../tensor/batch';
 import type { Random } from '../tensor/random';
 import type { TrainingOptions } from '../training/options';
 

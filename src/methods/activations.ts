@@ -7,8 +7,9 @@
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
-import type { Batch, LinearLayer, Model, Net } from '../models/model';
+import type { LinearLayer, Model, Net } from '../models/model';
 import { baseLinear, layerOf, param } from '../models/params';
+import type { Batch } from '../tensor/batch';
 import { IncrementalPca } from '../tensor/incremental-pca';
 import { Random } from '../tensor/random';
 import { distributeRanks, mostComponents } from './eva';

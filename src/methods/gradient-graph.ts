@@ -5,7 +5,8 @@
 
 import type { Tensor, Tensor2D, TensorInfo } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
-import type { Batch, LinearLayer } from '../models/model';
+import type { LinearLayer } from '../models/model';
+import type { Batch } from '../tensor/batch';
 import type { DeclaredTrace } from '../tensor/compile/compare';
 import { emitTrace, pruned } from '../tensor/compile/emit';
 import { FLOAT, GraphBuilder, type GraphVariable, INT32 } from '../tensor/compile/graph';

@@ -9,7 +9,8 @@
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { messageOf } from '../errors';
-import type { Batch, LinearLayer, Model } from '../models/model';
+import type { LinearLayer, Model } from '../models/model';
+import type { Batch } from '../tensor/batch';
 import { batchShape, traceDifference } from '../tensor/compile/compare';
 import { type NativeBackend, nativeBackend } from '../tensor/compile/trace';
 import { Random } from '../tensor/random';

@@ -10,7 +10,8 @@
 
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
-import type { Batch, LinearLayer, Model, Net } from '../models/model';
+import type { LinearLayer, Model, Net } from '../models/model';
+import type { Batch } from '../tensor/batch';
 import { GradientSums } from './gradient-sums';
 
 /** Looks at the running mean after every batch; true stops the estimation (GoRA's adaptive N). */

@@ -7,9 +7,10 @@
 
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
+import type { Tensors } from '../tensor/batch';
 import { gradientOp } from '../tensor/grad';
 import { sigmoidGrad, sparseCrossEntropy } from '../tensor/native-ops';
-import type { Net, Tensors } from './model';
+import type { Net } from './model';
 
 /** x·Wᵀ + b. x [n, in], weight [out, in], bias [out] → [n, out]. */
 export function linear(x: Tensor2D, weight: Tensor2D, bias: Tensor1D | null): Tensor2D {

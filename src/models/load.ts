@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { UserError } from '../errors';
 import { readLlama2c } from '../formats/llama2c';
 import { readSafetensors, type SafetensorsFile, toFloat32 } from '../formats/safetensors';
-import { projectRoot } from '../tensor/native';
+import { projectRoot } from '../project';
 import { type Decoder, type DecoderConfig, makeDecoder } from './decoder';
 import { type EncoderConfig, KWT1, makeEncoder } from './encoder';
 import type { Model } from './model';
@@ -83,7 +83,7 @@ export const modelCards: readonly ModelCard[] = [
 export function modelFile(name: string, dataDir: string): string {
   const card = modelCards.find((c) => c.name === name);
   if (!card) throw new UserError(`unknown model "${name}". Models: ${modelCards.map((c) => c.name).join(', ')}`);
-  const path = join(card.bundled ? join(projectRoot(__dirname), 'data') : dataDir, card.file);
+  const path = join(card.bundled ? join(projectRoot(), 'data') : dataDir, card.file);
   if (!existsSync(path)) {
     if (card.bundled) throw new UserError(`${path} is missing: the kit ships it, so restore it or clone again`);
     throw new UserError(

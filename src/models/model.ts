@@ -6,6 +6,7 @@
  * layer computes without the architecture knowing.
  */
 import type { Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';
+import type { Batch, Tensors } from '../tensor/batch';
 
 /** One adaptable linear layer. */
 export interface LinearLayer {
@@ -22,12 +23,6 @@ export interface LinearLayer {
   /** Name of the bias [out], or null. */
   readonly bias: string | null;
 }
-
-/** Named tensors of one batch; every entry is a declared input of a training step. */
-export type Batch = Readonly<Record<string, Tensor>>;
-
-/** Tensors by what they are to their user. */
-export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** What a forward pass sees: named values, and a way to apply a linear layer. */
 export interface Net {

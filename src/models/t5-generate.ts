@@ -1,7 +1,8 @@
 /** Greedy texts and label words from an encoder–decoder. */
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
-import type { Batch, Net } from './model';
+import type { Batch } from '../tensor/batch';
+import type { Net } from './model';
 import type { T5 } from './t5';
 
 /**

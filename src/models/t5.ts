@@ -6,8 +6,9 @@
  */
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
+import type { Batch } from '../tensor/batch';
 import { attention, crossEntropy, geluTanh, inBlock, mergeHeads, rmsNorm, splitHeads } from './layers';
-import type { Batch, Model, Net } from './model';
+import type { Model, Net } from './model';
 import { makeParams, type Weights } from './params';
 import { causalMask, paddingBias, perHead, positionBias } from './t5-bias';
 import type { T5Config } from './t5-config';

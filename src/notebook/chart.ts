@@ -8,11 +8,11 @@
  */
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
+import { projectRoot } from '../project';
 import { type Figure, figureSize } from '../reports/figure';
 import { escapeHtml } from '../reports/html';
 import { renderFigure } from '../reports/render';
 import { bundleOf } from '../reports/renderers/plotly';
-import { projectRoot } from '../tensor/native';
 import { publish } from './publish';
 
 export interface ShowChartOptions {

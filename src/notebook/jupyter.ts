@@ -3,8 +3,8 @@ import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { UserError } from '../errors';
+import { projectRoot } from '../project';
 import { onPath } from '../setup/machine';
-import { projectRoot } from '../tensor/native';
 import { writeKernelspec } from './kernelspec';
 
 export interface JupyterCommand {

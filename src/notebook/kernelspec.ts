@@ -2,7 +2,7 @@
 import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { writeFileAtomic } from '../formats/atomic';
-import { projectRoot } from '../tensor/native';
+import { projectRoot } from '../project';
 
 /** What a notebook's metadata says of its kernel. */
 export const kernelspecMetadata = { display_name: 'TypeScript (GoRA)', language: 'typescript', name: 'gora' };

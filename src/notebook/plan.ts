@@ -2,12 +2,11 @@
 import * as path from 'node:path';
 import { inspect } from 'node:util';
 import { UserError } from '../errors';
-import { dataFolder, resultsFolder } from '../experiments/folders';
 import { type Plan, quick, type Track, tracks } from '../experiments/plan';
 import { type PlanOnDisk, readPlan, runPlan } from '../experiments/plan-runs';
 import { allPlans, findPlan } from '../experiments/plans';
+import { dataFolder, projectRoot, resultsFolder } from '../project';
 import { planFigures, planTables } from '../reports/views';
-import { projectRoot } from '../tensor/native';
 import { showChart } from './chart';
 import { showProgress } from './progress';
 import { publish } from './publish';

@@ -1,8 +1,8 @@
 /** Measurements beside the comparisons, shown from their files: gradients against a large sample, costs of methods. */
 import { existsSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
-import { resultsFolder } from '../experiments/folders';
 import { readGradientStudies } from '../experiments/gradient-study';
+import { resultsFolder } from '../project';
 import { costTable, readCostBench } from '../reports/cost';
 import { gradientStudyChart, gradientStudyTable } from '../reports/gradient-study';
 import type { Table } from '../reports/table';

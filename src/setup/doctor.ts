@@ -1,8 +1,8 @@
 /** `gora doctor`: what runs here, how fast, what is missing, what it would add, and the one command for it. */
 import { cpus, totalmem } from 'node:os';
 import { messageOf, UserError } from '../errors';
+import { projectRoot } from '../project';
 import { type BackendInfo, startBackend } from '../tensor/backend';
-import { projectRoot } from '../tensor/native';
 import { gpuMemoryMiB, proveGpu } from './gpu';
 import { browser, compiler, gpuName, jupyter, pythonCommand } from './machine';
 import { probe } from './run';

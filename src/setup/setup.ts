@@ -1,6 +1,6 @@
 /** `gora setup`: native TensorFlow and Jupyter, each only where it is missing. Safe to interrupt and to run again. */
 import { UserError } from '../errors';
-import { projectRoot } from '../tensor/native';
+import { projectRoot } from '../project';
 import { checkJupyter, setupJupyter } from './jupyter';
 import { checkNative, setupNative } from './native';
 

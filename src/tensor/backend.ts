@@ -11,7 +11,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { messageOf, UserError } from '../errors';
-import { loadNative, projectRoot } from './native';
+import { projectRoot } from '../project';
+import { loadNative } from './native';
 
 /** Names that a person may ask for. */
 export const BACKEND_NAMES = ['native', 'wasm', 'cpu', 'webgpu'] as const;

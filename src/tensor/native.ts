@@ -9,7 +9,8 @@
  * relative to its own real path ($ORIGIN/../../deps/lib), so nothing else has to be in node_modules.
  */
 import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { projectRoot } from '../project';
 
 /** The package that talks to libtensorflow. */
 export const NATIVE_PACKAGE = '@tensorflow/tfjs-node-gpu';
@@ -25,17 +26,6 @@ export interface NativeBuild {
   readonly platform: string;
   /** Version of the npm package whose sources were compiled. */
   readonly packageVersion: string;
-}
-
-/** The folder of the kit's package.json, from `src/`, `dist/` or any other build folder inside it. */
-export function projectRoot(from: string = __dirname): string {
-  let folder = resolve(from);
-  while (!existsSync(join(folder, 'package.json'))) {
-    const parent = dirname(folder);
-    if (parent === folder) throw new Error(`no package.json above ${from}`);
-    folder = parent;
-  }
-  return folder;
 }
 
 /** `.native/` of a project: everything that setup keeps across `npm ci`. */

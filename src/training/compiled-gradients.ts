@@ -5,7 +5,7 @@
 
 import type { Scalar, Tensor, TensorInfo } from '@tensorflow/tfjs';
 import type { Parameter } from '../methods/method';
-import type { Batch } from '../models/model';
+import type { Batch } from '../tensor/batch';
 import { emitTrace } from '../tensor/compile/emit';
 import { GraphBuilder } from '../tensor/compile/graph';
 import { GraphSession, runOnce } from '../tensor/compile/session';

@@ -10,7 +10,7 @@
 import type { Tensor, TensorInfo, Variable } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import type { Parameter } from '../methods/method';
-import type { Batch } from '../models/model';
+import type { Batch } from '../tensor/batch';
 import { emitTrace } from '../tensor/compile/emit';
 import { FLOAT, GraphBuilder, type GraphVariable } from '../tensor/compile/graph';
 import { GraphSession, runOnce } from '../tensor/compile/session';

@@ -3,7 +3,8 @@
  * Parameters and moments pass from one to the next when the shape changes; frozen weights are shared, not copied.
  */
 import type { Adapters } from '../methods/method';
-import type { Batch, Model } from '../models/model';
+import type { Model } from '../models/model';
+import type { Batch } from '../tensor/batch';
 import { batchShape } from '../tensor/compile/compare';
 import type { AdamW } from './adamw';
 import type { StepResult } from './step';

@@ -3,8 +3,9 @@
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import type { Adapters, Parameter } from '../methods/method';
-import type { Batch, Model, Net } from '../models/model';
+import type { Model, Net } from '../models/model';
 import { param } from '../models/params';
+import type { Batch } from '../tensor/batch';
 import { recomputed } from '../tensor/grad';
 import type { AdamW, StepScalars } from './adamw';
 

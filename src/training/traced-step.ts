@@ -2,7 +2,7 @@
 
 import type { Tensor } from '@tensorflow/tfjs';
 import type { Parameter } from '../methods/method';
-import type { Batch } from '../models/model';
+import type { Batch } from '../tensor/batch';
 import type { DeclaredTrace } from '../tensor/compile/compare';
 import { type NativeBackend, type Trace, tensorId, traceOps } from '../tensor/compile/trace';
 import type { StepGradients } from './step';

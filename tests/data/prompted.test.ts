@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { evaluatePrompted, labelTokens, promptedSet, promptTokens } from '../../src/data/prompted';
-import { CharTokenizer } from '../../src/data/tokenizers';
 import { decoderInit, makeDecoder } from '../../src/models/decoder';
 import type { Model, Net } from '../../src/models/model';
 import { baseNet, disposeModel } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
+import { CharTokenizer } from '../../src/tokenizers';
 
 const tokenizer = new CharTokenizer([...' abcdefgno:']);
 const id = (character: string) => tokenizer.encode(character)[0];

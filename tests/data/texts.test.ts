@@ -9,8 +9,8 @@ import { SUBJECTIVITY_LABELS } from '../../src/data/corpora/subjectivity';
 import { TREC_LABELS } from '../../src/data/corpora/trec';
 import { labelTokens } from '../../src/data/prompted';
 import { textTasks } from '../../src/data/tasks/texts';
-import { loadCharTokenizer105, loadLlama2cTokenizer } from '../../src/data/tokenizers';
 import { runExperiment } from '../../src/experiments/run';
+import { loadCharTokenizer105, loadLlama2cTokenizer } from '../../src/tokenizers';
 import { dataFile } from '../support/data';
 import { tinyData } from '../support/tiny-data';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
-import { CharTokenizer, listTokenizerFromJson, loadCharTokenizer105, WordTokenizer } from '../../src/data/tokenizers';
 import { UserError } from '../../src/errors';
+import { CharTokenizer, listTokenizerFromJson, loadCharTokenizer105, WordTokenizer } from '../../src/tokenizers';
 import { dataFile } from '../support/data';
 import { tempDir } from '../support/temp';
 

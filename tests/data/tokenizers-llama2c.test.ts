@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type Llama2cTokenizer, loadLlama2cTokenizer } from '../../src/data/tokenizers';
-import { mergePairs } from '../../src/data/tokenizers/bpe';
 import { UserError } from '../../src/errors';
 import { Random } from '../../src/tensor/random';
+import { type Llama2cTokenizer, loadLlama2cTokenizer } from '../../src/tokenizers';
+import { mergePairs } from '../../src/tokenizers/bpe';
 import { dataFile } from '../support/data';
 import { tempDir } from '../support/temp';
 

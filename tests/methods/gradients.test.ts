@@ -4,9 +4,10 @@ import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../src/errors';
 import { estimateGradients, probeOn } from '../../src/methods/gradients';
-import type { Batch, LinearLayer, Model } from '../../src/models/model';
+import type { LinearLayer, Model } from '../../src/models/model';
 import { baseLinear, baseNet, disposeModel, layerOf, param } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
+import type { Batch } from '../../src/tensor/batch';
 import { Random } from '../../src/tensor/random';
 import { chain, encoderBatch, SMALL, smallEncoder } from './gora/support';
 

@@ -10,7 +10,7 @@ import { estimateGradients, probeOn } from '../../src/methods/gradients';
 import type { Evidence, Method } from '../../src/methods/method';
 import { attachOnNf4, type Nf4Facts, type Nf4Options, quantiseBase } from '../../src/methods/quantised';
 import { allMethods, findMethod } from '../../src/methods/registry';
-import type { Batch, Model, Net } from '../../src/models/model';
+import type { Model, Net } from '../../src/models/model';
 import {
   baseNet,
   countParams,
@@ -21,6 +21,7 @@ import {
   storedWeights,
 } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
+import type { Batch } from '../../src/tensor/batch';
 import { DYNAMIC_CODE, dequantiseNf4, NF4_CODE, nf4Scales, quantiseNf4 } from '../../src/tensor/nf4';
 import { storeNf4 } from '../../src/tensor/nf4-tensor';
 import { Random } from '../../src/tensor/random';

@@ -9,7 +9,7 @@ import { writeSafetensors } from '../../src/formats/safetensors-write';
 import { full } from '../../src/methods/full';
 import { selectTargets } from '../../src/methods/targets';
 import { hostWeights } from '../../src/models/load';
-import type { Batch, Model } from '../../src/models/model';
+import type { Model } from '../../src/models/model';
 import { baseNet, disposeModel, type HostTensor } from '../../src/models/params';
 import { makeT5 } from '../../src/models/t5';
 import { relativeBucket } from '../../src/models/t5-bias';
@@ -18,6 +18,7 @@ import { generateT5, labelLogProbabilities } from '../../src/models/t5-generate'
 import { t5Init, t5Shapes } from '../../src/models/t5-layout';
 import { loadT5 } from '../../src/models/t5-load';
 import { startBackend } from '../../src/tensor/backend';
+import type { Batch } from '../../src/tensor/batch';
 import { Random } from '../../src/tensor/random';
 import { lossAndGradients } from '../../src/training/step';
 import { assertClose } from '../support/close';

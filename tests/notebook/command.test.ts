@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { complaintsOf, runNotebookCommand } from '../../src/notebook/command';
 import { kernelspecMetadata } from '../../src/notebook/kernelspec';
 import { readNotebook } from '../../src/notebook/nbformat';
-import { projectRoot } from '../../src/tensor/native';
+import { projectRoot } from '../../src/project';
 import { codeCells, notebookOf, projectTempDir, writeFixture } from './support';
 
 /** Runs `gora notebook …` as its own process. */

@@ -11,8 +11,8 @@ import { progressLine } from '../../src/notebook/progress';
 import { resultBundle } from '../../src/notebook/results';
 import { StreamBuffer } from '../../src/notebook/stream-buffer';
 import { isFrame, tableHtml, tableText } from '../../src/notebook/table';
+import { projectRoot } from '../../src/project';
 import { exportTable } from '../../src/reports/export';
-import { projectRoot } from '../../src/tensor/native';
 
 const rows = [
   { method: 'GoRA <script>', score: 0.91256, steps: 120 },

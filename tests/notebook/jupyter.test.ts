@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { findJupyter, jupyterCommand, startJupyter } from '../../src/notebook/jupyter';
 import { writeKernelspec } from '../../src/notebook/kernelspec';
-import { projectRoot } from '../../src/tensor/native';
+import { projectRoot } from '../../src/project';
 import { tempDir } from '../support/temp';
 
 test('the kernelspec stands under the project with absolute paths, and git ignores it', (t) => {

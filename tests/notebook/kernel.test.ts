@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { test } from 'node:test';
 import { findJupyter } from '../../src/notebook/jupyter';
 import { writeKernelspec } from '../../src/notebook/kernelspec';
-import { projectRoot } from '../../src/tensor/native';
+import { projectRoot } from '../../src/project';
 import { projectTempDir } from './support';
 
 /** A Python that has Jupyter's client: `GORA_PYTHON`, the one beside a Jupyter that is found, or the first on the PATH. */

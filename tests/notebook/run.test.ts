@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { test } from 'node:test';
 import { readNotebook } from '../../src/notebook/nbformat';
 import { type CellReport, runNotebook } from '../../src/notebook/run';
-import { projectRoot } from '../../src/tensor/native';
+import { projectRoot } from '../../src/project';
 import { codeCells, notebookOf, printed, projectTempDir, resultText, writeFixture } from './support';
 
 const display = JSON.stringify(path.join(projectRoot(), 'src', 'notebook', 'display.ts'));

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { CodeCell, Notebook, Output } from '../../src/notebook/nbformat';
-import { projectRoot } from '../../src/tensor/native';
+import { projectRoot } from '../../src/project';
 
 export function projectTempDir(t: TestContext): string {
   const parent = path.join(projectRoot(), 'build');

@@ -1,9 +1,9 @@
 /** The doctor, really run: what it measures and how it puts it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { projectRoot } from '../../src/project';
 import { type DoctorReport, renderReport, runDoctor } from '../../src/setup/doctor';
 import { proveGpu } from '../../src/setup/gpu';
-import { projectRoot } from '../../src/tensor/native';
 import { runFresh } from './project';
 
 const DOCTOR = (...flags: string[]) =>

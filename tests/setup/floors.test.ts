@@ -6,7 +6,22 @@ import { test } from 'node:test';
 
 const src = resolve(__dirname, '..', '..', 'src');
 const FLOORS = [
-  ...['errors', 'tensor', 'formats', 'models', 'methods', 'data', 'training', 'experiments', 'reports', 'setup'],
+  ...[
+    'errors',
+    'project',
+    'tensor',
+    'formats',
+    'tokenizers',
+    'hub',
+    'models',
+    'methods',
+    'data',
+    'tasks',
+    'training',
+    'experiments',
+    'reports',
+    'setup',
+  ],
   ...['notebook', 'commands', 'cli', 'index'],
 ];
 const floorOf = (path: string) => path.split(/[\\/]/)[0].replace(/\.ts$/, '');

@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { projectRoot } from '../../src/project';
 import { run } from '../../src/setup/run';
-import { projectRoot } from '../../src/tensor/native';
 import { tempDir } from '../support/temp';
 
 const ROOT = projectRoot();

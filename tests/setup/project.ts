@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { projectRoot } from '../../src/tensor/native';
+import { projectRoot } from '../../src/project';
 import { tempDir } from '../support/temp';
 
 const ROOT = projectRoot();

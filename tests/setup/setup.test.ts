@@ -4,10 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { projectRoot } from '../../src/project';
 import { run } from '../../src/setup/run';
 import { runSetup } from '../../src/setup/setup';
 import { clearPartials, fetchWheel } from '../../src/setup/wheel';
-import { ensureBinding, keptBuild, projectRoot } from '../../src/tensor/native';
+import { ensureBinding, keptBuild } from '../../src/tensor/native';
 import { tempDir } from '../support/temp';
 import { freshProject, lendNative, runFresh } from './project';
 

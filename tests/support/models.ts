@@ -6,8 +6,9 @@ import type { Adapters, Evidence, Method } from '../../src/methods/method';
 import { decoderInit, makeDecoder } from '../../src/models/decoder';
 import { encoderInit, makeEncoder } from '../../src/models/encoder';
 import { crossEntropy } from '../../src/models/layers';
-import type { Batch, Model, Net } from '../../src/models/model';
+import type { Model, Net } from '../../src/models/model';
 import { baseNet, type HostTensor, makeParams } from '../../src/models/params';
+import type { Batch } from '../../src/tensor/batch';
 import { Random } from '../../src/tensor/random';
 
 /** Weights from one host matrix a layer: tanh between layers, cross-entropy on top. */

@@ -1,8 +1,9 @@
 /** Which backend starts, what is refused, and what a person is told. Each start needs a process of its own. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { projectRoot } from '../../src/project';
 import { backendInfo, startBackend } from '../../src/tensor/backend';
-import { ensureBinding, projectRoot } from '../../src/tensor/native';
+import { ensureBinding } from '../../src/tensor/native';
 import { freshProject, lendNative, runFresh } from '../setup/project';
 
 const ROOT = projectRoot();

@@ -3,7 +3,7 @@
  * one of a few shapes, and each shape is compiled once.
  */
 import { UserError } from '../../errors';
-import type { Batch } from '../../models/model';
+import type { Batch } from '../../tensor/batch';
 import type { Random } from '../../tensor/random';
 import type { Dataset } from '../dataset';
 

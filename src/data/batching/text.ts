@@ -7,7 +7,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../errors';
-import type { Batch } from '../../models/model';
+import type { Batch } from '../../tensor/batch';
 import type { Dataset } from '../dataset';
 import { bucketed } from './buckets';
 

@@ -1,9 +1,10 @@
 /** Data for encoder–decoders: padded batches of inputs and targets, and accuracy over label words. */
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../errors';
-import type { Batch, Net } from '../../models/model';
+import type { Net } from '../../models/model';
 import type { T5 } from '../../models/t5';
 import { labelLogProbabilities } from '../../models/t5-generate';
+import type { Batch } from '../../tensor/batch';
 import { scoreChoices } from '../choice';
 import { type Dataset, toEvaluate } from '../dataset';
 

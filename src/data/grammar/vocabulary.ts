@@ -1,5 +1,5 @@
 /** The closed vocabulary of the generated world, one token a word. */
-import { WordTokenizer } from '../tokenizers';
+import { WordTokenizer } from '../../tokenizers';
 import {
   ADJECTIVES,
   ASPECTS,

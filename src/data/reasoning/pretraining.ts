@@ -1,6 +1,6 @@
 /** Pretraining text of the decoder base: short documents one after the other, in windows. No task's format is in it. */
 import * as tf from '@tensorflow/tfjs';
-import type { Batch } from '../../models/model';
+import type { Batch } from '../../tensor/batch';
 import type { Random } from '../../tensor/random';
 import { pickByShare } from '../grammar/clause';
 import { passage } from '../grammar/text';

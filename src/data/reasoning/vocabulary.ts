@@ -1,6 +1,7 @@
 /** Words of the decoder base: those of the generated world, digits, and what problems, programs and instructions add. */
+
+import { WordTokenizer } from '../../tokenizers';
 import { grammarTokenizer, SENTINELS } from '../grammar/vocabulary';
-import { WordTokenizer } from '../tokenizers';
 import { GAINING, LOSING } from './arithmetic';
 
 const MORE =

@@ -8,9 +8,9 @@ import { z } from 'zod';
 import { UserError } from '../../errors';
 import { readText } from '../../formats/read';
 import { loadLlama2c, modelFile } from '../../models/load';
+import { loadCharTokenizer105, loadLlama2cTokenizer, type Tokenizer } from '../../tokenizers';
 import { evaluateLanguage, type TokenStream, type WindowSet, windowSet } from '../language';
 import type { Task } from '../task';
-import { loadCharTokenizer105, loadLlama2cTokenizer, type Tokenizer } from '../tokenizers';
 
 const options = z.strictObject({
   context: z.int().min(8).max(256).default(128).describe('tokens a window'),

@@ -13,9 +13,9 @@ import { UserError } from '../../errors';
 import { readText } from '../../formats/read';
 import { csvRecords, parseCsv } from '../../formats/text';
 import { loadLlama2c, modelFile } from '../../models/load';
+import type { Tokenizer } from '../../tokenizers';
 import { type AnsweredPrompt, type AnswerSet, answerSet, evaluateAnswers } from '../generation';
 import type { Task } from '../task';
-import type { Tokenizer } from '../tokenizers';
 import { tokenizerOf } from './shakespeare';
 
 /** SVAMP's problems of the validation set, from its beginning; variations of one problem stand together. */

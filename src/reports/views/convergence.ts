@@ -1,8 +1,8 @@
 /** Steps to the baseline's final loss, on every case; the curves of the first. */
 import { existsSync } from 'node:fs';
-import { resultsFolder } from '../../experiments/folders';
 import { labelled } from '../../experiments/outcomes';
 import type { Plan } from '../../experiments/plan';
+import { resultsFolder } from '../../project';
 import { lossCurves } from '../charts/curves';
 import { convergence, convergenceTable, type StepTimes } from '../convergence';
 import { readCostBench, stepTimes } from '../cost';

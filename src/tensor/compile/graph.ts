@@ -1,7 +1,8 @@
 /** Builds a TensorFlow graph, node by node, with the protocol buffers that the native package ships. */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { NATIVE_PACKAGE, projectRoot } from '../native';
+import { projectRoot } from '../../project';
+import { NATIVE_PACKAGE } from '../native';
 import type { HostValues, TensorMeta } from './trace';
 
 /** TensorFlow's numbers of the element types that graphs here use. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseSolutions } from '../../../src/data/tasks/gsm8k';
 import { encodeProblem, parseProblems } from '../../../src/data/tasks/svamp';
-import { CharTokenizer } from '../../../src/data/tokenizers';
+import { CharTokenizer } from '../../../src/tokenizers';
 
 test('numbers of a problem become letters that its text has not', () => {
   const table = 'Question,Equation\n"Bryan has  number0 books , and number1 more .",- number1 number0\n';

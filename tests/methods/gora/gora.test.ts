@@ -15,9 +15,10 @@ import { type GoraOptions, goraOptions } from '../../../src/methods/gora/options
 import { estimateGradients, probeOn } from '../../../src/methods/gradients';
 import type { Evidence } from '../../../src/methods/method';
 import { hostWeights, loadKwt1 } from '../../../src/models/load';
-import type { Batch, Model } from '../../../src/models/model';
+import type { Model } from '../../../src/models/model';
 import { baseNet, disposeModel } from '../../../src/models/params';
 import { startBackend } from '../../../src/tensor/backend';
+import type { Batch } from '../../../src/tensor/batch';
 import { Random } from '../../../src/tensor/random';
 import { dataFile } from '../../support/data';
 import { tempDir } from '../../support/temp';

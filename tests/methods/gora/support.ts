@@ -1,8 +1,9 @@
 /** Small models and batches that the tests of this folder share. */
 import * as tf from '@tensorflow/tfjs';
 import { type EncoderConfig, encoderInit, makeEncoder } from '../../../src/models/encoder';
-import type { Batch, Model } from '../../../src/models/model';
+import type { Model } from '../../../src/models/model';
 import { variable } from '../../../src/models/params';
+import type { Batch } from '../../../src/tensor/batch';
 import { Random } from '../../../src/tensor/random';
 
 export const SMALL: EncoderConfig = {

@@ -2,7 +2,7 @@
  * A closed vocabulary given as a list, for generated tasks: characters, or words set off by single spaces.
  * Ids 0, 1 and 2 are the pad, begin and end marks; the list begins at 3.
  */
-import { UserError } from '../../errors';
+import { UserError } from '../errors';
 import type { EncodeOptions, Tokenizer } from './tokenizer';
 
 const [PAD, BOS, EOS, FIRST] = [0, 1, 2, 3];

@@ -2,8 +2,8 @@
  * The tokenizer of llama2.c (`tokenizer.bin`, run.c `encode` and `decode`): int32 longest piece, then for each piece
  * float32 score, int32 length, bytes. Ids 1 and 2 are the marks, ids 3 … 258 the raw bytes `<0x00>` … `<0xFF>`.
  */
-import { UserError } from '../../errors';
-import { readBytes } from '../../formats/read';
+import { UserError } from '../errors';
+import { readBytes } from '../formats/read';
 import { mergePairs } from './bpe';
 import type { EncodeOptions, Tokenizer } from './tokenizer';
 

@@ -3,8 +3,8 @@
  * checkpoint. As SentencePiece does it: spaces are `▁`, one stands before the text, runs of spaces count once, spaces
  * at both ends go, and a run of unknown characters (line breaks among them) is one `<unk>`.
  */
-import { UserError } from '../../errors';
-import { readText } from '../../formats/read';
+import { UserError } from '../errors';
+import { readText } from '../formats/read';
 import type { EncodeOptions, Tokenizer } from './tokenizer';
 
 const SPACE = '\u2581';
