@@ -12,6 +12,12 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ERR_FS_FILE_TOO_LARGE: 'larger than 2 GiB; split it into shards',
 };
 
+/** The error that says why a file could not be read. @param what what the file should be, e.g. `safetensors file`. */
+export function unreadable(path: string, what: string, cause: unknown): UserError {
+  const remedy = REMEDIES[(cause as NodeJS.ErrnoException).code ?? ''] ?? messageOf(cause);
+  return new UserError(`Cannot read ${what} ${path}: ${remedy}.`, { cause });
+}
+
 /** Largest decompressed size accepted, so that a small hostile file cannot fill the memory. */
 const MAX_INFLATED = 2 ** 31 - 1;
 
@@ -25,8 +31,7 @@ export function readBytes(path: string, what: string): Uint8Array {
   try {
     bytes = fs.readFileSync(path);
   } catch (error) {
-    const remedy = REMEDIES[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
-    throw new UserError(`Cannot read ${what} ${path}: ${remedy}.`, { cause: error });
+    throw unreadable(path, what, error);
   }
   if (!path.endsWith('.gz')) return bytes;
   try {
