@@ -2,7 +2,7 @@
 import type { Variable } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
-import type { HostTensor, WeightFile } from '../formats/weights';
+import type { HostWeight, WeightFile } from '../formats/weights';
 import type { Random } from '../tensor/random';
 import type { HeadRequest, Model } from './model';
 import type { Declared, ModuleTree } from './module';
@@ -29,7 +29,7 @@ export interface Given {
 export type Blueprint<M extends Model = Model> = Omit<M, 'name' | 'params' | 'linears' | 'head' | 'config'> & {
   readonly tree: ModuleTree;
   /** Changes a weight of the checkpoint on its way in (positions of another picture size). */
-  readonly adjust?: (name: string, weight: HostTensor) => HostTensor;
+  readonly adjust?: (name: string, weight: HostWeight) => HostWeight;
 };
 
 export interface Architecture<M extends Model = Model> {
@@ -57,7 +57,7 @@ function checked(weights: WeightFile, declared: Declared, adjust: Blueprint['adj
   if (!weights.has(name)) {
     throw new UserError(`${source}: weight "${name}" is missing. Is it a checkpoint of this architecture?`);
   }
-  const stored: HostTensor = { shape: weights.shape(name), data: weights.read(name) };
+  const stored: HostWeight = { shape: weights.shape(name), data: weights.read(name) };
   const found = adjust ? adjust(name, stored) : stored;
   const inFile = declared.transposed ? [...shape].reverse() : shape;
   if (found.shape.join() !== inFile.join()) {
@@ -109,7 +109,7 @@ export function initial({ name, shape, init }: Declared, random: Random): Float3
 }
 
 /** Random weights for pretraining, each from a stream of its own name. */
-export function randomWeights({ tree }: Pick<Blueprint, 'tree'>, random: Random): Map<string, HostTensor> {
+export function randomWeights({ tree }: Pick<Blueprint, 'tree'>, random: Random): Map<string, HostWeight> {
   return new Map(
     tree.weights.map((declared) => [declared.name, { shape: declared.shape, data: initial(declared, random) }]),
   );

@@ -25,7 +25,8 @@ function decoderWriter(model: Decoder, net: Net, pads: readonly number[]): Write
 
 /** An encoder–decoder; the encoder runs once. */
 function encoderDecoderWriter(model: EncoderDecoder, net: Net, batch: Batch): Writer {
-  const encoded = tf.tidy(() => model.encode(net, batch));
+  const mask = batch.tokenMask as Tensor2D;
+  const states = tf.tidy(() => model.encode(net, batch).states);
   const rows: number[][] = Array.from({ length: batch.tokens.shape[0] }, () => []);
   return {
     next: (tokens) => {
@@ -33,11 +34,11 @@ function encoderDecoderWriter(model: EncoderDecoder, net: Net, batch: Batch): Wr
         rows[i].push(...some);
       });
       const time = rows[0].length;
-      const logits = model.decode(net, encoded, tf.tensor2d(rows, [rows.length, time], 'int32'));
+      const logits = model.decode(net, { states, mask }, tf.tensor2d(rows, [rows.length, time], 'int32'));
       const last = tf.slice(tf.reshape(logits, [rows.length, time, -1]), [0, time - 1, 0], [-1, 1, -1]);
       return tf.reshape(last, [rows.length, -1]);
     },
-    dispose: () => encoded.states.dispose(),
+    dispose: () => states.dispose(),
   };
 }
 
