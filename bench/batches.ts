@@ -6,12 +6,12 @@
  */
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { bucketLengths } from '../src/data/batching/buckets';
-import { bucketedTexts, packed, paddedTexts, type TextExample } from '../src/data/batching/text';
-import { classificationSet } from '../src/data/classification';
-import { batchesOf, type Dataset, paddingWaste } from '../src/data/dataset';
+import { bucketLengths } from '../src/tasks/batching/buckets';
+import { bucketedTexts, packed, paddedTexts, type TextExample } from '../src/tasks/batching/text';
+import { classificationSet } from '../src/tasks/kinds/classify';
+import { batchesOf, type Dataset, paddingWaste } from '../src/tasks/dataset';
 import { understandingSets, writeExamples } from '../src/data/grammar/sets';
-import { windowSet } from '../src/data/language';
+import { windowSet } from '../src/tasks/kinds/language';
 import { findMethod } from '../src/methods/registry';
 import type { Model } from '../src/models/model';
 import { startBackend } from '../src/tensor/backend';

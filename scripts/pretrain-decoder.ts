@@ -6,7 +6,7 @@
  *
  * Every text is written once and never seen again; the loss reported is on texts no step has seen.
  */
-import type { Dataset } from '../src/data/dataset';
+import type { Dataset } from '../src/tasks/dataset';
 import { GRAMMAR_DECODER } from '../src/data/reasoning/model';
 import { pretrainingBatch, pretrainingWindow } from '../src/data/reasoning/pretraining';
 import { reasoningTokenizer } from '../src/data/reasoning/vocabulary';

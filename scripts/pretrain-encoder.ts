@@ -1,6 +1,6 @@
 /** Pretraining of the small vision transformers. */
-import { evaluateClassifier } from '../src/data/classification';
-import type { Dataset } from '../src/data/dataset';
+import { evaluateClassifier } from '../src/tasks/kinds/classify';
+import type { Dataset } from '../src/tasks/dataset';
 import { type EncoderConfig, encoderInit, makeEncoder } from '../src/models/encoder';
 import { startBackend } from '../src/tensor/backend';
 import { Random } from '../src/tensor/random';

@@ -7,7 +7,7 @@
  * DIR (or GORA_DATA) holds fashion-mnist/. Accuracy is on Fashion-MNIST's 10,000 test images.
  */
 import { join } from 'node:path';
-import { classificationSet } from '../src/data/classification';
+import { classificationSet } from '../src/tasks/kinds/classify';
 import { MNIST_CLASSES, readMnist } from '../src/data/mnist';
 import { FEATURES, TOKENS } from '../src/data/pictures';
 import { picturesVit } from '../src/data/pictures/model';

@@ -5,7 +5,7 @@
  *
  * Every image is drawn once and never seen again; accuracy is on images no step has seen.
  */
-import { classificationSet } from '../src/data/classification';
+import { classificationSet } from '../src/tasks/kinds/classify';
 import { baseAlphabet, drawGlyphs, FEATURES, firstGlyphs, TOKENS } from '../src/data/glyphs';
 import { GLYPHS_VIT } from '../src/data/glyphs/model';
 import { PLAIN } from '../src/data/glyphs/style';

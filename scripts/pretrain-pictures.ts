@@ -5,7 +5,7 @@
  *
  * Every picture is drawn once and never seen again; accuracy is on pictures no step has seen.
  */
-import { classificationSet } from '../src/data/classification';
+import { classificationSet } from '../src/tasks/kinds/classify';
 import { drawPictures, FEATURES, firstPictures, TOKENS } from '../src/data/pictures';
 import { picturesVit } from '../src/data/pictures/model';
 import { primitives } from '../src/data/pictures/sets/primitives';

@@ -6,10 +6,10 @@
  *
  * Every text is written once and never seen again; the loss reported is on texts no step has seen.
  */
-import type { Dataset } from '../src/data/dataset';
+import type { Dataset } from '../src/tasks/dataset';
 import { GRAMMAR_T5 } from '../src/data/grammar/model';
 import { pretrainingShape, pretrainingText } from '../src/data/grammar/pretraining';
-import { sequenceBatch, sequenceSet } from '../src/data/grammar/sequences';
+import { sequenceBatch, sequenceSet } from '../src/tasks/kinds/sequences';
 import { grammarTokenizer } from '../src/data/grammar/vocabulary';
 import { makeT5 } from '../src/models/t5';
 import { t5ConfigJson } from '../src/models/t5-config';

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { type Dataset, inOrder } from '../src/data/dataset';
+import { type Dataset, inOrder } from '../src/tasks/dataset';
 import { writeSafetensors } from '../src/formats/safetensors-write';
 import { full } from '../src/methods/full';
 import type { Model, Net } from '../src/models/model';

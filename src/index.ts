@@ -1,11 +1,11 @@
 /** What notebooks and other programs import. */
-export { bucketed, bucketLengths } from './data/batching/buckets';
-export { bucketedTexts, packed, paddedTexts, type TextExample } from './data/batching/text';
-export { classificationSet, evaluateClassifier, fitHeadByProbe, predictClasses } from './data/classification';
-export { batchesOf, type Dataset, inOrder, paddingWaste } from './data/dataset';
+export { bucketed, bucketLengths } from './tasks/batching/buckets';
+export { bucketedTexts, packed, paddedTexts, type TextExample } from './tasks/batching/text';
+export { classificationSet, evaluateClassifier, fitHeadByProbe, predictClasses } from './tasks/kinds/classify';
+export { batchesOf, type Dataset, inOrder, paddingWaste } from './tasks/dataset';
 export { mfcc } from './data/mfcc';
-export type { LoadedTask, Metrics, Task } from './data/task';
-export { allTasks, findTask, registerTask } from './data/tasks';
+export type { LoadedTask, Metrics, Task } from './tasks/task';
+export { allTasks, findTask, registerTask } from './tasks';
 export { UserError } from './errors';
 export { averaged, averages, labelled } from './experiments/outcomes';
 export { type Plan, quick, withSeeds } from './experiments/plan';

@@ -1,5 +1,5 @@
 /** `gora list`: what exists, and the options of each. */
-import { allTasks, findTask } from '../data/tasks';
+import { allTasks, findTask } from '../tasks';
 import { UserError } from '../errors';
 import { describeOptions } from '../experiments/options';
 import { allMethods, findMethod } from '../methods/registry';

@@ -1,6 +1,5 @@
 /** Measures what a method needs before training: gradients, activations, and a probe of the loss. */
-import { batchesOf } from '../data/dataset';
-import type { LoadedTask } from '../data/task';
+import { batchesOf } from '../tasks/dataset';
 import { UserError } from '../errors';
 import { type ActivationOptions, estimateActivations } from '../methods/activations';
 import { estimateGradients, probeOn } from '../methods/gradients';
@@ -9,13 +8,14 @@ import type { LinearLayer } from '../models/model';
 import type { Batch } from '../tensor/batch';
 import type { Random } from '../tensor/random';
 import type { TrainingOptions } from '../training/options';
+import type { Opened } from './open';
 
 export interface EvidenceRequest {
   readonly method: Method;
   readonly methodOptions: Readonly<Record<string, unknown>>;
   /** `gradientBatches` was set by the person, so it is not lowered silently. */
   readonly batchesAreExplicit: boolean;
-  readonly task: LoadedTask;
+  readonly task: Opened;
   readonly targets: readonly LinearLayer[];
   readonly training: TrainingOptions;
   readonly random: Random;

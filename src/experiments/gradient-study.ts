@@ -13,8 +13,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { batchesOf } from '../data/dataset';
-import { findTask } from '../data/tasks';
+import { batchesOf } from '../tasks/dataset';
+import { findTask } from '../tasks';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../formats/atomic';
 import { measureImportance } from '../methods/gora/importance';

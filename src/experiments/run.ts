@@ -1,7 +1,7 @@
 /** One run, from spec to record: load, measure, attach, train, evaluate. */
-import { paddingWaste } from '../data/dataset';
-import type { LoadedTask, Metrics } from '../data/task';
-import { findTask } from '../data/tasks';
+import { paddingWaste } from '../tasks/dataset';
+import type { Metrics } from '../tasks/task';
+import { findTask } from '../tasks';
 import { messageOf, UserError } from '../errors';
 import type { Adapters } from '../methods/method';
 import { attachOnNf4 } from '../methods/quantised';
@@ -17,6 +17,7 @@ import { type TrainingProgress, train } from '../training/train';
 import { environmentOf } from './environment';
 import { gatherEvidence } from './evidence';
 import { Meter } from './meter';
+import { type Opened, openTask } from './open';
 import { type Evaluation, type RunRecord, type RunSpec, recordCurve } from './record';
 import { type RunRequest, recordId, resolveSpec } from './spec';
 
@@ -28,7 +29,7 @@ export interface RunContext {
   /** A run that only chooses an option: it is scored on validation data, at the end, and never sees the test set. */
   readonly tuning?: boolean;
   /** Called with the trained model before it is freed, e.g. to save the adapter. */
-  readonly onTrained?: (task: LoadedTask, adapters: Adapters) => Promise<void>;
+  readonly onTrained?: (task: Opened, adapters: Adapters) => Promise<void>;
 }
 
 /** A run that failed after it started: the record was made and says why. */
@@ -51,16 +52,10 @@ export async function runExperiment(request: RunRequest, context: RunContext): P
   const backend = await startBackend();
   const meter = new Meter();
   const record = emptyRecord(spec, environmentOf(backend));
-  let task: LoadedTask | null = null;
+  let task: Opened | null = null;
   try {
     const random = new Random(spec.seed);
-    task = await meter.time('load', () =>
-      findTask(spec.task).load(spec.taskOptions, {
-        dataDir: context.dataDir,
-        model: spec.model,
-        random: random.fork('task'),
-      }),
-    );
+    task = await meter.time('load', () => openTask(spec, context.dataDir, random.fork('task')));
     await runLoaded(record, request, task, random, context, meter);
   } catch (error) {
     record.status = 'failed';
@@ -76,7 +71,7 @@ export async function runExperiment(request: RunRequest, context: RunContext): P
 async function attach(
   { spec }: RunRecord,
   request: RunRequest,
-  task: LoadedTask,
+  task: Opened,
   targets: readonly LinearLayer[],
   training: TrainingOptions,
   random: Random,
@@ -108,7 +103,7 @@ async function attach(
 async function runLoaded(
   record: RunRecord,
   request: RunRequest,
-  task: LoadedTask,
+  task: Opened,
   random: Random,
   context: RunContext,
   meter: Meter,

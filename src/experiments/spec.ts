@@ -1,6 +1,6 @@
 /** From a request (task, method, seed, settings) to a fully resolved spec. */
 import { createHash } from 'node:crypto';
-import { findTask } from '../data/tasks';
+import { findTask } from '../tasks';
 import { UserError } from '../errors';
 import { findMethod } from '../methods/registry';
 import { trainingSchema } from '../training/options';

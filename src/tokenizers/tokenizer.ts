@@ -15,6 +15,8 @@ export interface Tokenizer {
   readonly bos: number;
   /** Id of the end-of-sequence mark. */
   readonly eos: number;
+  /** Id that fills rows up; none: any id serves, it carries no loss. */
+  readonly pad?: number | null;
   encode(text: string, options?: EncodeOptions): number[];
   /** The text of ids, marks left out. @throws UserError on an id outside the vocabulary. */
   decode(ids: Iterable<number>): string;

@@ -1,7 +1,7 @@
 /** The training loop. */
 import * as tf from '@tensorflow/tfjs';
-import type { Dataset } from '../data/dataset';
-import { batchesOf } from '../data/dataset';
+import type { Dataset } from '../tasks/dataset';
+import { batchesOf } from '../tasks/dataset';
 import { UserError } from '../errors';
 import type { Adapters } from '../methods/method';
 import type { Model } from '../models/model';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { indexText } from '../../src/commands/results';
-import { registerTask } from '../../src/data/tasks';
+import { registerTask } from '../../src/tasks';
 import type { Plan } from '../../src/experiments/plan';
 import { registerPlan } from '../../src/experiments/plans';
 import { readRecord } from '../../src/experiments/store';

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { registerTask } from '../../src/data/tasks';
+import { registerTask } from '../../src/tasks';
 import { UserError } from '../../src/errors';
 import {
   readGradientStudies,

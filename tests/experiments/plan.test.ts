@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { registerTask } from '../../src/data/tasks';
+import { registerTask } from '../../src/tasks';
 import { Interrupted } from '../../src/errors';
 import { averaged, averages, labelled } from '../../src/experiments/outcomes';
 import { type Plan, quick } from '../../src/experiments/plan';

@@ -1,7 +1,7 @@
 /** A task small enough to run in a fraction of a second: a one-block encoder on noisy class patterns. */
 import { z } from 'zod';
-import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../../src/data/classification';
-import type { Task } from '../../src/data/task';
+import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../../src/tasks/kinds/classify';
+import type { Task } from '../../src/tasks/task';
 import { type EncoderConfig, encoderInit, makeEncoder } from '../../src/models/encoder';
 import { Random } from '../../src/tensor/random';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import type { Dataset } from '../../src/data/dataset';
+import type { Dataset } from '../../src/tasks/dataset';
 import type { Adapters } from '../../src/methods/method';
 import { allMethods, findMethod } from '../../src/methods/registry';
 import { disposeModel } from '../../src/models/params';
