@@ -89,6 +89,9 @@ function table(dtype: 'F16' | 'F8_E4M3' | 'F8_E5M2'): Float32Array {
   return values;
 }
 
+/** The values of all half-precision floats, by bit pattern. */
+export const halfValues = (): Float32Array => table('F16');
+
 /** A typed array over bytes that stand elsewhere. */
 type View<T> = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => ArrayLike<T>;
 

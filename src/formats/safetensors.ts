@@ -8,7 +8,7 @@ import { DTYPE_BYTES, type DType, decodeFloat32, isDType } from './dtypes';
 import { bytesAsFile, type FileParts, openParts, readPart } from './file-parts';
 import { type Json, JsonError, type JsonObject, parseJson } from './json';
 import { readBytes } from './read';
-import { readFloat32, type WeightEntry, type WeightFile, weightFile } from './weights';
+import { dtypeCodec, readFloat32, type WeightEntry, type WeightFile, weightFile } from './weights';
 
 /** The rule of the format that a file breaks. */
 export type SafetensorsRule =
@@ -103,7 +103,7 @@ export function openSafetensors(path: string): WeightFile {
     const { entries, start } = readLayout(file);
     const weights = entries.map(({ name, dtype, shape, begin, end }): [string, WeightEntry] => {
       const count = (end - begin) / DTYPE_BYTES[dtype];
-      return [name, { dtype, shape, read: () => readFloat32(file, dtype, start + begin, count) }];
+      return [name, { dtype, shape, read: () => readFloat32(file, dtypeCodec(dtype), start + begin, count) }];
     });
     return weightFile(path, new Map(weights), () => file.close());
   } catch (error) {

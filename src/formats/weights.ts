@@ -24,7 +24,7 @@ export interface WeightFile {
 }
 
 /** A weight as an array, row-major. */
-export interface HostWeight {
+export interface HostTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
@@ -66,32 +66,45 @@ export function weightFile(
 }
 
 /** Weights in memory as a weight file; `read` gives copies. */
-export function weightFileOf(tensors: ReadonlyMap<string, HostWeight>, source: string): WeightFile {
-  const entry = ({ shape, data }: HostWeight): WeightEntry => ({ shape, dtype: 'F32', read: () => data.slice() });
+export function weightFileOf(tensors: ReadonlyMap<string, HostTensor>, source: string): WeightFile {
+  const entry = ({ shape, data }: HostTensor): WeightEntry => ({ shape, dtype: 'F32', read: () => data.slice() });
   return weightFile(source, new Map(Array.from(tensors, ([name, tensor]) => [name, entry(tensor)])));
 }
+
+/** How stored bytes become float32: a number of values to a block, a number of bytes to a block. */
+export interface Codec {
+  /** Values in a block; 1 where every value is stored by itself. */
+  readonly values: number;
+  /** Bytes of a block. */
+  readonly bytes: number;
+  /** Decodes whole blocks into `out` from element `at` on. */
+  decode(bytes: Uint8Array, out: Float32Array, at: number): void;
+}
+
+/** The codec of an element type. */
+export const dtypeCodec = (dtype: DType): Codec => ({
+  values: 1,
+  bytes: DTYPE_BYTES[dtype],
+  decode: (bytes, out, at) => decodeInto(dtype, bytes, out, at),
+});
 
 /** Bytes converted at a time: what reading a weight costs beside the weight itself. */
 const PIECE_BYTES = 2 ** 24;
 
 /**
- * Reads `count` elements of a file as float32. Only a piece of the stored bytes is in memory beside the result; float32
- * goes straight into it.
+ * Reads `count` values of a file as float32. Only a piece of the stored bytes is in memory beside the result.
+ * @param offset of the first byte. @param count a multiple of the codec's values a block.
  * @throws UserError as `FileParts.readInto`.
  */
-export function readFloat32(file: FileParts, dtype: DType, offset: number, count: number): Float32Array {
+export function readFloat32(file: FileParts, codec: Codec, offset: number, count: number): Float32Array {
   const out = new Float32Array(count);
-  if (dtype === 'F32') {
-    file.readInto(new Uint8Array(out.buffer), offset);
-    return out;
-  }
-  const size = DTYPE_BYTES[dtype];
-  const step = PIECE_BYTES / size;
-  const piece = new Uint8Array(size * Math.min(step, count));
-  for (let at = 0; at < count; at += step) {
-    const part = piece.subarray(0, size * Math.min(step, count - at));
-    file.readInto(part, offset + size * at);
-    decodeInto(dtype, part, out, at);
+  const blocks = count / codec.values;
+  const step = Math.floor(PIECE_BYTES / codec.bytes);
+  const piece = new Uint8Array(codec.bytes * Math.min(step, blocks));
+  for (let at = 0; at < blocks; at += step) {
+    const part = piece.subarray(0, codec.bytes * Math.min(step, blocks - at));
+    file.readInto(part, offset + codec.bytes * at);
+    codec.decode(part, out, codec.values * at);
   }
   return out;
 }
