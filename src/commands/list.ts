@@ -1,10 +1,11 @@
 /** `gora list`: what exists, and the options of each. */
-import { allTasks, findTask } from '../tasks';
+
 import { UserError } from '../errors';
 import { describeOptions } from '../experiments/options';
 import { allMethods, findMethod } from '../methods/registry';
-import { modelCards } from '../models/load';
+import { modelCards } from '../models/cards';
 import { dataFolder } from '../project';
+import { allTasks, findTask } from '../tasks';
 import { trainingSchema } from '../training/options';
 import { parse } from './args';
 
@@ -47,7 +48,7 @@ const listings: Record<string, (name?: string) => string> = {
   },
   models: (name) => {
     if (name !== undefined) throw new UserError(`list models takes no name, and found "${name}"`);
-    return columns(modelCards.map((m) => [m.name, m.title, m.licence, m.file]));
+    return columns(modelCards().map((m) => [m.name, m.title, m.licence, m.path]));
   },
 };
 

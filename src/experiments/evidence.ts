@@ -1,10 +1,11 @@
 /** Measures what a method needs before training: gradients, activations, and a probe of the loss. */
-import { batchesOf } from '../tasks/dataset';
+
 import { UserError } from '../errors';
 import { type ActivationOptions, estimateActivations } from '../methods/activations';
 import { estimateGradients, probeOn } from '../methods/gradients';
 import type { Evidence, Method } from '../methods/method';
 import type { LinearLayer } from '../models/model';
+import { batchesOf } from '../tasks/dataset';
 import type { Batch } from '../tensor/batch';
 import type { Random } from '../tensor/random';
 import type { TrainingOptions } from '../training/options';

@@ -13,8 +13,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { batchesOf } from '../tasks/dataset';
-import { findTask } from '../tasks';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../formats/atomic';
 import { measureImportance } from '../methods/gora/importance';
@@ -22,12 +20,14 @@ import { estimateGradients } from '../methods/gradients';
 import { selectTargets } from '../methods/targets';
 import type { LinearLayer, Model } from '../models/model';
 import { disposeModel } from '../models/params';
+import { batchesOf } from '../tasks/dataset';
 import { startBackend } from '../tensor/backend';
 import type { Batch } from '../tensor/batch';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
 import { environmentOf } from './environment';
 import { readJsonFile } from './json-file';
+import { openTask } from './open';
 import { resolveSpec } from './spec';
 
 export interface GradientStudyRequest {
@@ -135,11 +135,7 @@ export async function studyGradients(request: GradientStudyRequest, dataDir: str
   const spec = resolveSpec({ task: name, model: request.model, method: 'full', seed, set: request.set });
   const backend = await startBackend();
   const random = new Random(seed);
-  const task = await findTask(name).load(spec.taskOptions, {
-    dataDir,
-    model: spec.model,
-    random: random.fork('task'),
-  });
+  const task = await openTask(spec, dataDir, random.fork('task'));
   const { model } = task;
   try {
     const training = trainingSchema.parse(spec.training) as TrainingOptions;

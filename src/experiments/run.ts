@@ -1,7 +1,5 @@
 /** One run, from spec to record: load, measure, attach, train, evaluate. */
-import { paddingWaste } from '../tasks/dataset';
-import type { Metrics } from '../tasks/task';
-import { findTask } from '../tasks';
+
 import { messageOf, UserError } from '../errors';
 import type { Adapters } from '../methods/method';
 import { attachOnNf4 } from '../methods/quantised';
@@ -9,6 +7,9 @@ import { findMethod } from '../methods/registry';
 import { selectTargets } from '../methods/targets';
 import type { LinearLayer } from '../models/model';
 import { countParams, disposeModel } from '../models/params';
+import { findTask } from '../tasks';
+import { paddingWaste } from '../tasks/dataset';
+import type { Metrics } from '../tasks/task';
 import { startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';

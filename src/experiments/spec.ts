@@ -1,8 +1,8 @@
 /** From a request (task, method, seed, settings) to a fully resolved spec. */
 import { createHash } from 'node:crypto';
-import { findTask } from '../tasks';
 import { UserError } from '../errors';
 import { findMethod } from '../methods/registry';
+import { findTask } from '../tasks';
 import { trainingSchema } from '../training/options';
 import { parseOptions, sortSettings } from './options';
 import type { RunSpec } from './record';
@@ -25,8 +25,11 @@ export function resolveSpec(request: RunRequest): RunSpec {
   const task = findTask(request.task);
   const method = findMethod(request.method);
   const model = request.model ?? task.models[0];
-  if (!task.models.includes(model)) {
-    throw new UserError(`task ${task.name} has no model "${model}". Models: ${task.models.join(', ')}`);
+  // a folder, a file or a name on the hub may fit; a name of the kit fits where the task says so
+  if (!task.models.includes(model) && !/[/\\.:]/.test(model)) {
+    throw new UserError(
+      `task ${task.name} has no model "${model}". Models: ${task.models.join(', ')}, or a folder, a .gguf, hf:owner/name`,
+    );
   }
   if (!Number.isSafeInteger(request.seed) || request.seed < 0) {
     throw new UserError(`seed must be an integer ≥ 0, not ${request.seed}`);

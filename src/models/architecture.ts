@@ -2,7 +2,7 @@
 import type { Variable } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
-import type { HostWeight, WeightFile } from '../formats/weights';
+import type { HostTensor, WeightFile } from '../formats/weights';
 import type { Random } from '../tensor/random';
 import type { HeadRequest, Model } from './model';
 import type { Declared, ModuleTree } from './module';
@@ -29,7 +29,7 @@ export interface Given {
 export type Blueprint<M extends Model = Model> = Omit<M, 'name' | 'params' | 'linears' | 'head' | 'config'> & {
   readonly tree: ModuleTree;
   /** Changes a weight of the checkpoint on its way in (positions of another picture size). */
-  readonly adjust?: (name: string, weight: HostWeight) => HostWeight;
+  readonly adjust?: (name: string, weight: HostTensor) => HostTensor;
 };
 
 export interface Architecture<M extends Model = Model> {
@@ -57,7 +57,7 @@ function checked(weights: WeightFile, declared: Declared, adjust: Blueprint['adj
   if (!weights.has(name)) {
     throw new UserError(`${source}: weight "${name}" is missing. Is it a checkpoint of this architecture?`);
   }
-  const stored: HostWeight = { shape: weights.shape(name), data: weights.read(name) };
+  const stored: HostTensor = { shape: weights.shape(name), data: weights.read(name) };
   const found = adjust ? adjust(name, stored) : stored;
   const inFile = declared.transposed ? [...shape].reverse() : shape;
   if (found.shape.join() !== inFile.join()) {
@@ -90,8 +90,7 @@ export function makeModel<M extends Model>(
   const isNew = new Set(tree.head);
   try {
     for (const declared of tree.weights) {
-      const data =
-        fresh && isNew.has(declared.name) ? initial(declared, fresh) : checked(weights, declared, adjust);
+      const data = fresh && isNew.has(declared.name) ? initial(declared, fresh) : checked(weights, declared, adjust);
       params.set(declared.name, variable(tf.tensor(data, [...declared.shape], 'float32')));
     }
   } catch (error) {
@@ -106,11 +105,4 @@ export function initial({ name, shape, init }: Declared, random: Random): Float3
   const size = shape.reduce((a, b) => a * b, 1);
   if (typeof init === 'number') return random.fork(name).normals(size, 0, init);
   return new Float32Array(size).fill(init === 'ones' ? 1 : 0);
-}
-
-/** Random weights for pretraining, each from a stream of its own name. */
-export function randomWeights({ tree }: Pick<Blueprint, 'tree'>, random: Random): Map<string, HostWeight> {
-  return new Map(
-    tree.weights.map((declared) => [declared.name, { shape: declared.shape, data: initial(declared, random) }]),
-  );
 }

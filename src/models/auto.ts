@@ -1,8 +1,8 @@
 /** From `model_type` to an architecture, and from a configuration and weights to a model. */
 import { UserError } from '../errors';
-import type { WeightFile } from '../formats/weights';
+import { type HostTensor, type WeightFile, weightFileOf } from '../formats/weights';
 import { Random } from '../tensor/random';
-import { type Architecture, type Blueprint, type ConfigJson, type Given, makeModel } from './architecture';
+import { type Architecture, type Blueprint, type ConfigJson, type Given, initial, makeModel } from './architecture';
 import { bert, distilbert, roberta } from './bert';
 import { clip } from './clip';
 import { gpt2 } from './gpt2';
@@ -12,7 +12,19 @@ import type { Model } from './model';
 import { t5 } from './t5';
 import { deit, dinov2, vit } from './vit';
 
-const architectures: readonly Architecture[] = [llama, gpt2, t5, bert, roberta, distilbert, vit, deit, dinov2, clip, kwt];
+const architectures: readonly Architecture[] = [
+  llama,
+  gpt2,
+  t5,
+  bert,
+  roberta,
+  distilbert,
+  vit,
+  deit,
+  dinov2,
+  clip,
+  kwt,
+];
 
 /** Values of `model_type` that the kit can run. */
 export const modelTypes: readonly string[] = architectures.flatMap(({ types }) => types);
@@ -37,7 +49,12 @@ function namesOf({ prefix, rename = (name) => name }: Architecture, names: reado
   return own;
 }
 
-function refuseStrangers(architecture: Architecture, { tree }: Blueprint, own: Map<string, string>, source: string): void {
+function refuseStrangers(
+  architecture: Architecture,
+  { tree }: Blueprint,
+  own: Map<string, string>,
+  source: string,
+): void {
   const known = new Set(tree.weights.map(({ name }) => name));
   const strange = [...own.keys()].filter((name) => !known.has(name) && !architecture.unused?.test(name));
   if (strange.length === 0) return;
@@ -76,10 +93,19 @@ export function buildModel(name: string, config: ConfigJson, weights: WeightFile
   return makeModel(name, config, blueprint, named, random.fork('head'));
 }
 
-/** A model of random weights, for pretraining. */
-export function blueprintOf(config: ConfigJson, source = 'the configuration'): Blueprint {
-  const missing = () => {
+/** Random weights of a configuration, each from a stream of its own name. */
+export function randomWeights(config: ConfigJson, random: Random): Map<string, HostTensor> {
+  const source = 'the configuration';
+  const shape = () => {
     throw new Error('a random model has no file');
   };
-  return architectureOf(config, source).build({ config, source, has: () => false, shape: missing });
+  const { tree } = architectureOf(config, source).build({ config, source, has: () => false, shape });
+  return new Map(
+    tree.weights.map((declared) => [declared.name, { shape: declared.shape, data: initial(declared, random) }]),
+  );
+}
+
+/** A model of random weights, for pretraining and tests. */
+export function randomModel(name: string, config: ConfigJson, random: Random): Model {
+  return buildModel(name, config, weightFileOf(randomWeights(config, random), name));
 }

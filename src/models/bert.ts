@@ -142,7 +142,8 @@ function encoder(tree: ModuleTree, s: Spelling, c: Sizes): { states: NonNullable
       const [batch, time] = tokens.shape;
       const flat = (x: Tensor) => tf.reshape(x, [batch * time]);
       let x: Tensor2D = tf.add(words(net, flat(tokens)), places(net, positions(tokens)));
-      if (kinds) x = tf.add(x, kinds(net, given.tokenTypes ? flat(given.tokenTypes) : tf.zeros([batch * time], 'int32')));
+      if (kinds)
+        x = tf.add(x, kinds(net, given.tokenTypes ? flat(given.tokenTypes) : tf.zeros([batch * time], 'int32')));
       x = norm(net, x);
       const bias = perHead(paddingBias(given.tokenMask as Tensor2D), batch, heads);
       for (const m of modules) {
@@ -218,7 +219,8 @@ function sizesOf(c: z.infer<typeof bertSchema>, padding: number | null): Sizes {
 }
 
 /** Names of 2018: LayerNorm's gamma and beta. */
-const rename = (name: string) => name.replace(/LayerNorm\.gamma$/, 'LayerNorm.weight').replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
+const rename = (name: string) =>
+  name.replace(/LayerNorm\.gamma$/, 'LayerNorm.weight').replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
 
 export const bert: Architecture = {
   types: ['bert'],
@@ -229,7 +231,14 @@ export const bert: Architecture = {
     const c = sizesOf(parseConfig(bertSchema, given.config, given.source, given.warn), null);
     const tree = new ModuleTree();
     const { states } = encoder(tree, BERT, c);
-    return withHead(given, tree, c, states, 'classifier', denseThen('bert.pooler.dense', (x) => tf.tanh(x)));
+    return withHead(
+      given,
+      tree,
+      c,
+      states,
+      'classifier',
+      denseThen('bert.pooler.dense', (x) => tf.tanh(x)),
+    );
   },
 };
 
@@ -243,7 +252,14 @@ export const roberta: Architecture = {
     const c = sizesOf(config, config.pad_token_id ?? 1);
     const tree = new ModuleTree();
     const { states } = encoder(tree, { ...BERT, prefix: 'roberta.' }, c);
-    return withHead(given, tree, c, states, 'classifier.out_proj', denseThen('classifier.dense', (x) => tf.tanh(x)));
+    return withHead(
+      given,
+      tree,
+      c,
+      states,
+      'classifier.out_proj',
+      denseThen('classifier.dense', (x) => tf.tanh(x)),
+    );
   },
 };
 
@@ -268,6 +284,13 @@ export const distilbert: Architecture = {
     };
     const tree = new ModuleTree();
     const { states } = encoder(tree, DISTILBERT, c);
-    return withHead(given, tree, c, states, 'classifier', denseThen('pre_classifier', (x) => tf.relu(x)));
+    return withHead(
+      given,
+      tree,
+      c,
+      states,
+      'classifier',
+      denseThen('pre_classifier', (x) => tf.relu(x)),
+    );
   },
 };

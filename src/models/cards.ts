@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors';
+import type { WeightFile } from '../formats/weights';
 import { bundledFolder } from '../project';
 import type { ConfigJson } from './architecture';
 
@@ -17,6 +18,8 @@ export interface ModelCard {
   readonly config?: ConfigJson;
   /** The tokenizer's file, where it is not beside the weights under a usual name. */
   readonly tokenizer?: string;
+  /** A model made in memory, in place of a file. */
+  readonly make?: () => { readonly config: ConfigJson; readonly weights: WeightFile };
 }
 
 /** KWT-1 as trained on 12 speech commands: 98 frames of 40 MFCCs (Berg et al. 2021). */
@@ -35,7 +38,7 @@ export const KWT1: ConfigJson = {
 
 const own = (name: string, title: string): ModelCard => ({ name, title, path: name, licence: 'MIT', bundled: true });
 
-export const modelCards: readonly ModelCard[] = [
+const cards: ModelCard[] = [
   own('glyphs-vit', 'Vision transformer, 60 drawn letters; made by scripts/pretrain-glyphs.ts'),
   own('grammar-t5', 'Encoder–decoder T5 of a generated language, 0.3 million weights; made by scripts/pretrain-t5.ts'),
   own(
@@ -70,7 +73,22 @@ export const modelCards: readonly ModelCard[] = [
   },
 ];
 
-export const cardOf = (name: string): ModelCard | undefined => modelCards.find((card) => card.name === name);
+/** In order of registration. */
+export const modelCards = (): readonly ModelCard[] => cards;
+
+export const cardOf = (name: string): ModelCard | undefined => cards.find((card) => card.name === name);
+
+/**
+ * Makes a model known by name: one of your own architecture's weights, made in memory.
+ * @param replace takes the place of a model of that name: for a notebook cell that runs again.
+ * @throws UserError when the name is taken.
+ */
+export function registerModel(card: ModelCard, { replace = false } = {}): void {
+  const at = cards.findIndex(({ name }) => name === card.name);
+  if (at >= 0 && !replace) throw new UserError(`a model named "${card.name}" is registered already`);
+  if (at >= 0) cards[at] = card;
+  else cards.push(card);
+}
 
 /** A card's folder or file. @throws UserError that says where it should be. */
 export function cardPath(card: ModelCard, dataDir: string): string {

@@ -33,7 +33,15 @@ export interface CausalParts {
   embed(net: Net, tokens: Tensor1D, places: Places): Tensor2D;
   /** Tensors that every block reads and that depend on positions alone (rotary angles). */
   tables(places: Places): Tensors;
-  block(net: Net, block: number, x: Tensor2D, given: Tensors, bias: Tensor3D | null, places: Places, remember: Remember): Tensor2D;
+  block(
+    net: Net,
+    block: number,
+    x: Tensor2D,
+    given: Tensors,
+    bias: Tensor3D | null,
+    places: Places,
+    remember: Remember,
+  ): Tensor2D;
   /** The last norm. */
   finish(net: Net, x: Tensor2D): Tensor2D;
   /** [n, dim] → [n, vocabulary]. */
@@ -46,7 +54,13 @@ export function causal(parts: CausalParts): Forward {
   const { blocks, heads, dim } = parts;
 
   /** States of every position, or with a cache of the last one of each row. */
-  function body(net: Net, tokens: Tensor2D, own: Tensor3D | null, past: KeyValueCache | null, places: Places): Tensor2D {
+  function body(
+    net: Net,
+    tokens: Tensor2D,
+    own: Tensor3D | null,
+    past: KeyValueCache | null,
+    places: Places,
+  ): Tensor2D {
     const { batch, time } = places;
     const mask = time > 1 ? causalBias(time) : null;
     const bias = mask && own ? tf.add<Tensor3D>(mask, own) : (mask ?? own);
@@ -92,7 +106,10 @@ export function causal(parts: CausalParts): Forward {
         const tokens = tf.tensor2d(Int32Array.from(rows.flat()), [rows.length, time], 'int32');
         const padded = pads.some((pad) => pad > 0);
         const hidden = padded ? leftPaddingBias(pads, heads, from + time) : null;
-        const result = parts.head(net, body(net, tokens, hidden, cache, { batch: rows.length, time, from, pads: padded ? pads : null }));
+        const result = parts.head(
+          net,
+          body(net, tokens, hidden, cache, { batch: rows.length, time, from, pads: padded ? pads : null }),
+        );
         tf.dispose(old);
         for (const entry of cache) if (entry) for (const tensor of [entry.k, entry.v]) tf.keep(tensor);
         return result;

@@ -49,9 +49,7 @@ export function parseConfig<S extends z.ZodObject>(
   }
   const unset = (value: unknown) =>
     value === null || value === false || (typeof value === 'object' && Object.keys(value as object).length === 0);
-  const strange = Object.keys(json).filter(
-    (key) => !(key in schema.shape) && !HARMLESS.test(key) && !unset(json[key]),
-  );
+  const strange = Object.keys(json).filter((key) => !(key in schema.shape) && !HARMLESS.test(key) && !unset(json[key]));
   if (strange.length > 0) warn(`${source}: these keys are not known here and were not used: ${strange.join(', ')}`);
   return parsed.data;
 }

@@ -5,7 +5,7 @@ import { UserError } from '../errors';
 import type { Batch } from '../tensor/batch';
 import type { Given } from './architecture';
 import { crossEntropy, squaredError } from './layers';
-import type { Net } from './model';
+import type { HeadRequest, Net } from './model';
 
 /** What a head is to give. */
 export interface HeadPlan {
@@ -33,14 +33,21 @@ export function planHead(given: Given, weight: string): HeadPlan | null {
   const { labels, pooling = 'default' } = request;
   const outputs = labels === 'regress' ? 1 : typeof labels === 'number' ? labels : labels.length;
   if (labels !== 'regress' && outputs < 2) throw new UserError(`a head needs at least two classes, not ${outputs}`);
-  return { outputs, regress: labels === 'regress', pooling, kept: own === outputs && pooling === 'default' };
+  const kept = own === outputs && pooling === 'default' && !request.fresh && !renamed(given, labels);
+  return { outputs, regress: labels === 'regress', pooling, kept };
+}
+
+/** Whether the checkpoint names its classes, and names others. */
+function renamed({ config }: Given, labels: HeadRequest['labels']): boolean {
+  if (!Array.isArray(labels)) return false;
+  const own = Object.values((config.id2label ?? {}) as Record<string, unknown>).map(String);
+  const named = own.length > 0 && !own.every((name) => /^LABEL_\d+$/.test(name));
+  return named && own.join('\n').toLowerCase() !== labels.join('\n').toLowerCase();
 }
 
 /** Mean loss of a batch whose `labels` are int32 classes [batch], or float32 numbers (regression). */
 export const headLoss = (plan: HeadPlan | null, logits: Tensor2D, batch: Batch): Scalar =>
-  plan?.regress
-    ? squaredError(logits, batch.labels as Tensor1D)
-    : crossEntropy(logits, batch.labels as Tensor1D, null);
+  plan?.regress ? squaredError(logits, batch.labels as Tensor1D) : crossEntropy(logits, batch.labels as Tensor1D, null);
 
 /** The first place of every row: states [batch · time, dim] → [batch, dim]. */
 export function firstState(states: Tensor2D, batch: number): Tensor2D {

@@ -33,6 +33,7 @@ export type KwtConfig = z.input<typeof schema>;
 
 export const kwt: Architecture = {
   types: ['kwt'],
+  unused: /^frontend\./,
   build: (given) => {
     const c = parseConfig(schema, given.config, given.source, given.warn);
     const [dim, heads, depth] = [c.hidden_size, c.num_attention_heads, c.num_hidden_layers];

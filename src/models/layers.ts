@@ -7,8 +7,8 @@
 
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
-import type { Tensors } from '../tensor/batch';
 import { z } from 'zod';
+import type { Tensors } from '../tensor/batch';
 import { gradientOp } from '../tensor/grad';
 import { sigmoidGrad, sparseCrossEntropy } from '../tensor/native-ops';
 import type { Net } from './model';

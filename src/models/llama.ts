@@ -75,7 +75,9 @@ export const llama: Architecture<Decoder> = {
       throw new UserError(`${source}: hidden_size ${dim} over num_attention_heads ${heads} is no even head size`);
     }
     if (heads % kvHeads !== 0) {
-      throw new UserError(`${source}: num_attention_heads ${heads} is not a multiple of num_key_value_heads ${kvHeads}`);
+      throw new UserError(
+        `${source}: num_attention_heads ${heads} is not a multiple of num_key_value_heads ${kvHeads}`,
+      );
     }
     const scaling = c.rope_parameters ?? c.rope_scaling ?? null;
     const periods = rotaryPeriods(size, c.rope_theta ?? scaling?.rope_theta ?? 10000, scaling, source);

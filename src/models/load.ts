@@ -11,6 +11,7 @@ import { openSafetensors } from '../formats/safetensors';
 import { openShardedSafetensors } from '../formats/safetensors-sharded';
 import { type WeightFile, weightFileOf } from '../formats/weights';
 import { dataFolder } from '../project';
+import { listTokenizerFromJson, loadCharTokenizer105, loadLlama2cTokenizer, type Tokenizer } from '../tokenizers';
 import type { ConfigJson } from './architecture';
 import { type BuildOptions, buildModel } from './auto';
 import { cardOf, cardPath, modelCards } from './cards';
@@ -76,11 +77,15 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   if (!existsSync(path)) throw new UserError(`${path} does not exist`);
   if (!statSync(path).isDirectory()) {
     if (path.endsWith('.bin')) return openLlama2c(path);
-    throw new UserError(`${path} is not a model: name a folder with config.json and model.safetensors, a .gguf, or a llama2.c .bin`);
+    throw new UserError(
+      `${path} is not a model: name a folder with config.json and model.safetensors, a .gguf, or a llama2.c .bin`,
+    );
   }
   const config = join(path, 'config.json');
   if (!existsSync(config)) {
-    throw new UserError(`${path} has no config.json: a model's folder holds config.json, model.safetensors and a tokenizer`);
+    throw new UserError(
+      `${path} has no config.json: a model's folder holds config.json, model.safetensors and a tokenizer`,
+    );
   }
   return { config: readConfig(config), weights: openWeights(path), source: config, folder: path };
 }
@@ -95,22 +100,44 @@ export interface LoadOptions extends Omit<BuildOptions, 'source'> {
 export interface LoadedModel {
   readonly model: Model;
   readonly config: ConfigJson;
-  /** Folder that may hold a tokenizer and a preprocessor. */
+  /** Null where there is none beside the weights. */
+  readonly tokenizer: Tokenizer | null;
+  /** Folder that may hold a preprocessor's configuration. */
   readonly folder: string;
 }
 
 /** Finds a model by the kit's name, a path. */
 async function find(source: string, { dataDir }: LoadOptions): Promise<Checkpoint & { name: string }> {
   const card = cardOf(source);
+  if (card?.make) return { ...card.make(), source: card.name, folder: '', name: card.name };
   if (card) {
     const path = cardPath(card, dataFolder(dataDir));
     if (!card.config) return { ...(await openCheckpoint(path)), name: card.name };
-    return { config: card.config, weights: openSafetensors(path), source: path, folder: dirname(path), name: card.name };
+    return {
+      config: card.config,
+      weights: openSafetensors(path),
+      source: path,
+      folder: dirname(path),
+      name: card.name,
+    };
   }
   if (existsSync(source)) return { ...(await openCheckpoint(source)), name: basename(source) };
   throw new UserError(
-    `no model "${source}": it is not a folder or file, and not a name of the kit (${modelCards.map(({ name }) => name).join(', ')})`,
+    `no model "${source}": it is not a folder or file, and not a name of the kit (${modelCards()
+      .map(({ name }) => name)
+      .join(', ')})`,
   );
+}
+
+/** The tokenizer beside the weights. */
+function tokenizerOf(source: string, folder: string, { dataDir }: LoadOptions): Tokenizer | null {
+  const named = cardOf(source)?.tokenizer;
+  if (named) {
+    const path = join(dataFolder(dataDir), named);
+    return path.endsWith('.vocab') ? loadCharTokenizer105(path) : loadLlama2cTokenizer(path);
+  }
+  const list = join(folder, 'vocabulary.json');
+  return existsSync(list) ? listTokenizerFromJson(JSON.parse(readText(list, 'vocabulary'))) : null;
 }
 
 /**
@@ -123,7 +150,8 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
   try {
     const { name = found.name, ...rest } = options;
     const model = buildModel(name, found.config, found.weights, { ...rest, source: found.source });
-    return { model, config: found.config, folder: found.folder };
+    const tokenizer = tokenizerOf(source, found.folder, options);
+    return { model, config: found.config, tokenizer, folder: found.folder };
   } finally {
     found.weights.close();
   }

@@ -113,4 +113,6 @@ export interface HeadRequest {
    * first token), `mean` the mean over the real tokens, as sentence encoders are trained.
    */
   readonly pooling?: 'default' | 'mean';
+  /** A head is made anew even where the checkpoint's has the right size: its classes are others. */
+  readonly fresh?: boolean;
 }

@@ -3,7 +3,7 @@
 import type { Tensor, Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
-import type { HostWeight } from '../formats/weights';
+import type { HostTensor } from '../formats/weights';
 import { linear } from './layers';
 import type { LinearLayer, Model, Net } from './model';
 
@@ -85,8 +85,8 @@ export function countParams(model: Model): number {
 }
 
 /** Host copies of all weights. */
-export async function exportWeights(model: Model): Promise<Map<string, HostWeight>> {
-  const weights = new Map<string, HostWeight>();
+export async function exportWeights(model: Model): Promise<Map<string, HostTensor>> {
+  const weights = new Map<string, HostTensor>();
   for (const [name, value] of model.params) {
     weights.set(name, { shape: value.shape, data: (await value.data()) as Float32Array });
   }

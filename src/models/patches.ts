@@ -1,9 +1,9 @@
 /** Pictures as rows of patches, and position embeddings for another number of patches. */
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
-import type { HostWeight } from '../formats/weights';
-import type { ModuleTree } from './module';
+import type { HostTensor } from '../formats/weights';
 import type { Net } from './model';
+import type { ModuleTree } from './module';
 
 /**
  * A convolution whose stride is its size, as one matrix product.
@@ -50,7 +50,7 @@ function axis(from: number, to: number): { index: number[]; weight: number[] }[]
  * Position embeddings [1, 1 + n², dim] (or without the first axis) for another square number of patches, as
  * Hugging Face interpolates them: bicubic over the grid, the class token's kept.
  */
-export function resizePositions({ shape, data }: HostWeight, patches: number): HostWeight {
+export function resizePositions({ shape, data }: HostTensor, patches: number): HostTensor {
   const dim = shape.at(-1) as number;
   const places = shape.at(-2) as number;
   if (places === patches + 1) return { shape, data };

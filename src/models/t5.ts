@@ -61,7 +61,8 @@ export const t5: Architecture<EncoderDecoder> = {
     // starts are Mesh TensorFlow's, which make the missing 1/√d_kv of attention good
     const embed = tree.embedding('shared', c.vocab_size, dim, 1);
     const stackOf = (stack: Stack) => {
-      const inputBias = (path: string) => tree.parameter(`${path}.relative_attention_bias.weight`, [buckets, heads], dim ** -0.5);
+      const inputBias = (path: string) =>
+        tree.parameter(`${path}.relative_attention_bias.weight`, [buckets, heads], dim ** -0.5);
       let table: ReturnType<typeof inputBias> | null = null;
       const blocks = Array.from({ length: depth[stack] }, (_, b) => {
         const block = stack === 'encoder' ? b : depth.encoder + b; // blocks of the decoder count on
@@ -109,7 +110,13 @@ export const t5: Architecture<EncoderDecoder> = {
     };
 
     /** Runs one stack over embedded tokens. `encoded` is what the decoder attends to. */
-    const run = (net: Net, { stack, blocks, norm, table }: typeof encoder, tokens: Tensor2D, own: Tensor, encoded: EncoderStates | null) => {
+    const run = (
+      net: Net,
+      { stack, blocks, norm, table }: typeof encoder,
+      tokens: Tensor2D,
+      own: Tensor,
+      encoded: EncoderStates | null,
+    ) => {
       const [batch, time] = tokens.shape;
       const position = positionBias(table(net) as Tensor2D, time, !encoded, c.relative_attention_max_distance);
       const bias = perHead(tf.add(position, own), batch, heads);

@@ -75,11 +75,16 @@ const DINO: Spelling = {
 };
 
 /** Patches in a picture of the wanted size. @throws UserError when patches do not tile it. */
-export function patchesOf(given: Given, c: { image_size: number; patch_size: number }): { side: number; patches: number } {
+export function patchesOf(
+  given: Given,
+  c: { image_size: number; patch_size: number },
+): { side: number; patches: number } {
   const side = given.imageSize ?? c.image_size;
   if (side % c.patch_size !== 0) {
     const near = Math.max(1, Math.round(side / c.patch_size)) * c.patch_size;
-    throw new UserError(`${given.source}: pictures of ${side} pixels are not tiled by patches of ${c.patch_size}. Try ${near}`);
+    throw new UserError(
+      `${given.source}: pictures of ${side} pixels are not tiled by patches of ${c.patch_size}. Try ${near}`,
+    );
   }
   return { side, patches: (side / c.patch_size) ** 2 };
 }
@@ -105,7 +110,13 @@ function build(given: Given, c: z.infer<typeof vitSchema>, s: Spelling, distille
   const modules = Array.from({ length: c.num_hidden_layers }, (_, block) => {
     const path = `${s.prefix}encoder.layer.${block}`;
     const adaptable = (type: string, fanIn: number, out: number, bias = true): Forward =>
-      tree.linear(`${path}.${type}`, { in: fanIn, out, bias, block, type: type.replace(/^attention\.attention\.|^mlp\./, '') });
+      tree.linear(`${path}.${type}`, {
+        in: fanIn,
+        out,
+        bias,
+        block,
+        type: type.replace(/^attention\.attention\.|^mlp\./, ''),
+      });
     const scale = (which: 0 | 1): Forward => {
       if (!s.scales) return (_net, x) => x;
       const gain = tree.parameter(`${path}.${s.scales[which]}`, [dim], 'ones');
@@ -136,7 +147,10 @@ function build(given: Given, c: z.infer<typeof vitSchema>, s: Spelling, distille
     const batch = pixels.shape[0];
     const patched = tf.reshape(embed(net, pixels as Tensor4D), [batch, patches, dim]);
     const tokens = [cls, second].flatMap((token) => (token ? [tf.tile(token(net), [batch, 1, 1])] : []));
-    let x = tf.reshape(tf.add(tf.concat([...tokens, patched] as tf.Tensor3D[], 1), places(net)), [batch * time, dim]) as Tensor2D;
+    let x = tf.reshape(tf.add(tf.concat([...tokens, patched] as tf.Tensor3D[], 1), places(net)), [
+      batch * time,
+      dim,
+    ]) as Tensor2D;
     for (const m of modules) {
       x = inBlock(net, m.path, { x }, {}, (own) => {
         const h = m.before(net, own.x as Tensor2D);
@@ -187,7 +201,9 @@ export const deit: Architecture = {
   build: (given) => {
     const c = parseConfig(vitSchema, given.config, given.source, given.warn);
     if (given.imageSize !== undefined && given.imageSize !== c.image_size) {
-      throw new UserError(`${given.source}: positions of a DeiT are not interpolated here; use pictures of ${c.image_size} pixels`);
+      throw new UserError(
+        `${given.source}: positions of a DeiT are not interpolated here; use pictures of ${c.image_size} pixels`,
+      );
     }
     return build(given, c, { ...VIT, prefix: 'deit.' }, true);
   },

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { UserError } from '../errors';
 import { readSafetensors, toFloat32 } from '../formats/safetensors';
 import type { Random } from '../tensor/random';
-import { classificationSet, evaluateClassifier, fitHeadByProbe } from './kinds/classify';
+import { classificationSet, withNewHead } from './kinds/classify';
 import type { Task } from './task';
 
 export const SPEAKERS = ['george', 'jackson', 'lucas', 'nicolas', 'theo', 'yweweler'] as const;
@@ -83,9 +83,8 @@ export const fsdd: Task<z.infer<typeof options>> = {
     const train = set(drawShots(clips, others, o.shots, random));
     const notes = { trainClips: train.size, validationSpeaker: SPEAKERS[validation] };
     return {
-      head: { labels: DIGITS },
-      bind: ({ model }) =>
-        withNewHead(model, { train, validation: of(validation), test: of(test) }, o.probe, notes),
+      head: { labels: DIGITS, fresh: true },
+      bind: ({ model }) => withNewHead(model, { train, validation: of(validation), test: of(test) }, o.probe, notes),
     };
   },
 };

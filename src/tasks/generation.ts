@@ -7,14 +7,14 @@
  * that training never has: other words, other questions, other combinations.
  */
 import { z } from 'zod';
-import type { Tokenizer } from '../tokenizers';
-import type { Decoder } from '../models/model';
-import { Random } from '../tensor/random';
-import { type AnsweredPrompt, type AnswerSet, answerSet, evaluateAnswers } from './kinds/answers';
 import { type Exercise, type ExerciseKind, type Split, writeExercises } from '../data/reasoning/exercise';
 import { instructions } from '../data/reasoning/instructions';
 import { programs } from '../data/reasoning/programs';
 import { wordProblems } from '../data/reasoning/word-problems';
+import type { Decoder } from '../models/model';
+import { Random } from '../tensor/random';
+import type { Tokenizer } from '../tokenizers';
+import { type AnsweredPrompt, type AnswerSet, answerSet, evaluateAnswers } from './kinds/answers';
 import { padOf, type Task, textModel } from './task';
 
 const VALIDATION = 150;

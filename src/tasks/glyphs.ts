@@ -6,10 +6,10 @@
  * seed, validation and test images are the same for every run. The new head is fitted by a linear probe first.
  */
 import { z } from 'zod';
-import { Random } from '../tensor/random';
-import { classificationSet, withNewHead } from './kinds/classify';
 import { FEATURES, firstGlyphs, NEW_LETTERS, newAlphabet, TOKENS } from '../data/glyphs';
 import { between, FOREIGN, PLAIN } from '../data/glyphs/style';
+import { Random } from '../tensor/random';
+import { classificationSet, withNewHead } from './kinds/classify';
 import type { Task } from './task';
 
 const SHOTS_VALIDATION = 20;
@@ -45,7 +45,7 @@ export const glyphs: Task<z.infer<typeof options>> = {
     const test = draw(new Random(HELD_OUT_SEED, 'glyphs/test'), SHOTS_TEST);
     const notes = { trainImages: train.size, validationImages: validation.size, testImages: test.size };
     return {
-      head: { labels: NEW_LETTERS },
+      head: { labels: NEW_LETTERS, fresh: true },
       bind: ({ model }) => withNewHead(model, { train, validation, test }, o.probe, notes),
     };
   },

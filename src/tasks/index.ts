@@ -1,6 +1,5 @@
 /** All tasks by name. Adding a task is adding its file and one line here. */
 import { UserError } from '../errors';
-import type { Task } from './task';
 import { fsdd } from './fsdd';
 import { generationTasks } from './generation';
 import { glyphs } from './glyphs';
@@ -9,6 +8,7 @@ import { mnist } from './mnist';
 import { pictureTasks } from './pictures';
 import { shakespeare } from './shakespeare';
 import { svamp } from './svamp';
+import type { Task } from './task';
 import { textTasks } from './texts';
 import { understandingTasks } from './understanding';
 

@@ -7,11 +7,11 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { MNIST_CLASSES, readMnist } from '../data/mnist';
+import { FEATURES, TOKENS } from '../data/pictures';
 import { UserError } from '../errors';
 import { Random } from '../tensor/random';
 import { classificationSet, withNewHead } from './kinds/classify';
-import { MNIST_CLASSES, readMnist } from '../data/mnist';
-import { FEATURES, TOKENS } from '../data/pictures';
 import type { Task } from './task';
 
 const SPLIT_SEED = 2025;
@@ -56,7 +56,7 @@ export const mnist: Task<z.infer<typeof options>> = {
     const [validation, test] = [set(split.validation), set(split.test)];
     const notes = { trainImages: train.size, validationImages: validation.size, testImages: test.size };
     return {
-      head: { labels: MNIST_CLASSES },
+      head: { labels: MNIST_CLASSES, fresh: true },
       bind: ({ model }) => withNewHead(model, { train, validation, test }, o.probe, notes),
     };
   },

@@ -6,10 +6,10 @@
  * fitted by a linear probe first.
  */
 import { z } from 'zod';
-import { Random } from '../tensor/random';
-import { classificationSet, withNewHead } from './kinds/classify';
 import { FEATURES, firstPictures, TOKENS, transferSets } from '../data/pictures';
 import type { PictureSet } from '../data/pictures/set';
+import { Random } from '../tensor/random';
+import { classificationSet, withNewHead } from './kinds/classify';
 import type { Task } from './task';
 
 const VALIDATION = 400;
@@ -55,7 +55,7 @@ function pictureTask(set: PictureSet, shots: number): Task<PictureOptions> {
         testPictures: test.size,
       };
       return {
-        head: { labels: classes },
+        head: { labels: classes, fresh: true },
         bind: ({ model }) => withNewHead(model, { train, validation, test }, o.probe, notes),
       };
     },

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import { readText } from '../formats/read';
-import { loadCharTokenizer105, loadLlama2cTokenizer, type Tokenizer } from '../tokenizers';
 import { evaluateLanguage, type TokenStream, type WindowSet, windowSet } from './kinds/language';
 import { type Task, textModel } from './task';
 

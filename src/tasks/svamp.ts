@@ -9,10 +9,10 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Decoder } from '../models/model';
 import { UserError } from '../errors';
 import { readText } from '../formats/read';
 import { csvRecords, parseCsv } from '../formats/text';
+import type { Decoder } from '../models/model';
 import type { Tokenizer } from '../tokenizers';
 import { type AnsweredPrompt, type AnswerSet, answerSet, evaluateAnswers } from './kinds/answers';
 import { type Task, textModel } from './task';

@@ -7,12 +7,12 @@
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { Random } from '../tensor/random';
 import { CLINC_LABELS, readClinc } from '../data/corpora/clinc150';
 import { COLA_LABELS, readCola } from '../data/corpora/cola';
 import { type Corpus, drawInTurn, type LabelledText, splitCorpus } from '../data/corpora/corpus';
 import { readSubjectivity, SUBJECTIVITY_LABELS } from '../data/corpora/subjectivity';
 import { readTrec, TREC_LABELS } from '../data/corpora/trec';
+import { Random } from '../tensor/random';
 import { evaluatePrompted, labelTokens, promptedSet, promptTokens } from './kinds/prompted';
 import { type Task, textModel } from './task';
 

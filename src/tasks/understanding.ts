@@ -7,12 +7,12 @@
  * are the same for every run and never among the training texts.
  */
 import { z } from 'zod';
-import type { Tokenizer } from '../tokenizers';
+import { mixed } from '../data/grammar/plain';
+import { type Labelled, type UnderstandingSet, understandingSets, writeExamples } from '../data/grammar/sets';
 import type { EncoderDecoder } from '../models/model';
 import { Random } from '../tensor/random';
-import { mixed } from '../data/grammar/plain';
+import type { Tokenizer } from '../tokenizers';
 import { evaluateLabels, type SequencePair, type SequenceShape, sequenceSet } from './kinds/sequences';
-import { type Labelled, type UnderstandingSet, understandingSets, writeExamples } from '../data/grammar/sets';
 import { padOf, type Task, textModel } from './task';
 
 const VALIDATION = 300;

@@ -6,9 +6,9 @@ import { baseAlphabet, drawGlyphs, FEATURES, firstGlyphs, newAlphabet, TOKENS } 
 import type { Glyph } from '../../src/data/glyphs/alphabet';
 import { fromPatches, rasterise, SIDE, toPatches } from '../../src/data/glyphs/raster';
 import { between, drawGlyph, FOREIGN, PLAIN } from '../../src/data/glyphs/style';
-import type { LoadedTask } from '../../src/tasks/task';
-import { glyphs } from '../../src/tasks/glyphs';
 import { baseNet, disposeModel } from '../../src/models/params';
+import { glyphs } from '../../src/tasks/glyphs';
+import type { LoadedTask } from '../../src/tasks/task';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
 

@@ -7,10 +7,10 @@ import { expose, Picture, SIDE } from '../../src/data/pictures/canvas';
 import { fractal, noise } from '../../src/data/pictures/fields';
 import { primitives } from '../../src/data/pictures/sets/primitives';
 import { bar, box, disc, minus, polygon, posed, regular, rim, standing, union } from '../../src/data/pictures/shapes';
-import type { LoadedTask } from '../../src/tasks/task';
+import { baseNet, disposeModel } from '../../src/models/params';
 import { findTask } from '../../src/tasks';
 import { pictureTasks } from '../../src/tasks/pictures';
-import { baseNet, disposeModel } from '../../src/models/params';
+import type { LoadedTask } from '../../src/tasks/task';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
 

@@ -4,7 +4,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { registerTask } from '../../src/tasks';
 import { UserError } from '../../src/errors';
 import {
   readGradientStudies,
@@ -13,6 +12,7 @@ import {
   writeGradientStudy,
 } from '../../src/experiments/gradient-study';
 import { gradientStudyChart, gradientStudyTable } from '../../src/reports/gradient-study';
+import { registerTask } from '../../src/tasks';
 import { startBackend } from '../../src/tensor/backend';
 import { assertClose } from '../support/close';
 import { tempDir } from '../support/temp';

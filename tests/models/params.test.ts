@@ -1,9 +1,9 @@
 import * as assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { predictClasses } from '../../src/tasks/kinds/classify';
-import { registerTask } from '../../src/tasks';
 import { baseNet, disposeModel, param, withWeight } from '../../src/models/params';
+import { registerTask } from '../../src/tasks';
+import { predictClasses } from '../../src/tasks/kinds/classify';
 import { startBackend } from '../../src/tensor/backend';
 import { dot, norm } from '../../src/tensor/linalg';
 import { Random } from '../../src/tensor/random';

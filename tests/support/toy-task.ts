@@ -1,8 +1,8 @@
 /** A task small enough to run in a fraction of a second: a one-block encoder on noisy class patterns. */
 import { z } from 'zod';
+import { type EncoderConfig, encoderInit, makeEncoder } from '../../src/models/encoder';
 import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../../src/tasks/kinds/classify';
 import type { Task } from '../../src/tasks/task';
-import { type EncoderConfig, encoderInit, makeEncoder } from '../../src/models/encoder';
 import { Random } from '../../src/tensor/random';
 
 const CONFIG: EncoderConfig = {

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { bucketed, bucketLengths } from '../../src/tasks/batching/buckets';
-import { bucketedTexts, firstFit, packed, paddedTexts, type TextExample } from '../../src/tasks/batching/text';
-import { batchesOf, type Dataset, paddingWaste } from '../../src/tasks/dataset';
 import { UserError } from '../../src/errors';
 import { findMethod } from '../../src/methods/registry';
 import { decoderInit, makeDecoder } from '../../src/models/decoder';
 import { baseNet, disposeModel } from '../../src/models/params';
+import { bucketed, bucketLengths } from '../../src/tasks/batching/buckets';
+import { bucketedTexts, firstFit, packed, paddedTexts, type TextExample } from '../../src/tasks/batching/text';
+import { batchesOf, type Dataset, paddingWaste } from '../../src/tasks/dataset';
 import { startBackend } from '../../src/tensor/backend';
 import type { Batch } from '../../src/tensor/batch';
 import { Random } from '../../src/tensor/random';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../../src/tasks/kinds/classify';
-import { fitHead } from '../../src/tensor/linear-probe';
 import { linear } from '../../src/models/layers';
 import type { Model } from '../../src/models/model';
 import { baseNet, disposeModel, param, variable } from '../../src/models/params';
+import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../../src/tasks/kinds/classify';
 import { startBackend } from '../../src/tensor/backend';
+import { fitHead } from '../../src/tensor/linear-probe';
 import { Random } from '../../src/tensor/random';
 
 /** A classifier whose features are its inputs. */

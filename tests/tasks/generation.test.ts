@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { answerSet, evaluateAnswers, respond } from '../../src/tasks/kinds/answers';
 import { decoderInit, makeDecoder } from '../../src/models/decoder';
 import { baseNet, disposeModel } from '../../src/models/params';
+import { answerSet, evaluateAnswers, respond } from '../../src/tasks/kinds/answers';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
 import { CharTokenizer } from '../../src/tokenizers';

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { evaluatePrompted, labelTokens, promptedSet, promptTokens } from '../../src/tasks/kinds/prompted';
 import { decoderInit, makeDecoder } from '../../src/models/decoder';
 import type { Model, Net } from '../../src/models/model';
 import { baseNet, disposeModel } from '../../src/models/params';
+import { evaluatePrompted, labelTokens, promptedSet, promptTokens } from '../../src/tasks/kinds/prompted';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
 import { CharTokenizer } from '../../src/tokenizers';

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { evaluateLabels } from '../../src/tasks/kinds/sequences';
 import { type UnderstandingSet, understandingSets, writeExamples } from '../../src/data/grammar/sets';
 import { grammarTokenizer } from '../../src/data/grammar/vocabulary';
-import { findTask } from '../../src/tasks';
-import { heldOut } from '../../src/tasks/understanding';
 import { runExperiment } from '../../src/experiments/run';
 import { resolveSpec } from '../../src/experiments/spec';
 import { disposeModel } from '../../src/models/params';
 import type { T5 } from '../../src/models/t5';
+import { findTask } from '../../src/tasks';
+import { evaluateLabels } from '../../src/tasks/kinds/sequences';
+import { heldOut } from '../../src/tasks/understanding';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
 

@@ -5,9 +5,9 @@ import { crossEntropy } from '../../models/layers';
 import type { Model, Net } from '../../models/model';
 import { baseNet, param } from '../../models/params';
 import type { Batch } from '../../tensor/batch';
+import { fitHead } from '../../tensor/linear-probe';
 import type { Dataset } from '../dataset';
 import { overBatches, sumOver } from '../score';
-import { fitHead } from '../../tensor/linear-probe';
 import type { LoadedTask } from '../task';
 
 /**
