@@ -29,6 +29,12 @@ pairs = pa.table(
 for codec in ["none", "snappy", "gzip", "zstd", "brotli", "lz4"]:
     pq.write_table(pairs, folder / f"pairs-{codec}.parquet", compression=codec, row_group_size=2)
 
+# a small MRPC in the hub's layout
+rows = {"sentence1": [f"first {i}" for i in range(20)], "sentence2": [f"second {i}" for i in range(20)], "label": [i % 3 % 2 for i in range(20)], "idx": list(range(20))}
+schema = pa.schema([("sentence1", pa.string()), ("sentence2", pa.string()), ("label", pa.int64()), ("idx", pa.int32())])
+mrpc = pa.table(rows, schema=schema).replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+pq.write_table(mrpc, folder / "mrpc.parquet", compression="snappy")
+
 # conversations: a list of structs
 turn = pa.struct([("role", pa.string()), ("content", pa.string())])
 chats = [

@@ -35,6 +35,13 @@ export interface RowOptions {
   readonly emptyTexts?: 'refuse' | 'skip';
 }
 
+/** Share of the commonest class, 0 … 1: what saying always the same is worth; null for no examples. */
+export function majorityShare(examples: readonly LabelledExample[]): number | null {
+  const counts = new Map<number, number>();
+  for (const { label } of examples) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return examples.length === 0 ? null : Math.max(...counts.values()) / examples.length;
+}
+
 /** More classes than this among rows of which most have one of their own are no classes. */
 const MANY = 50;
 

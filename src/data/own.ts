@@ -13,7 +13,7 @@ import {
   textExamples,
 } from './conversations';
 import { type Columns, columnsInWords, detectKind, type KindOptions } from './kinds';
-import { classifyExamples, type LabelledExample, type RowOptions, regressExamples } from './labelled';
+import { classifyExamples, type LabelledExample, majorityShare, type RowOptions, regressExamples } from './labelled';
 import { HELD_OUT_SHARES, type Parts, SPLIT_SEED, type SplitShares, splitExamples, splitText } from './split';
 import { readTable, type Table, type TableOptions } from './table';
 
@@ -52,6 +52,8 @@ interface Own<K extends string, E> extends Parts<E> {
 export interface OwnClassify extends Own<'classify', LabelledExample> {
   readonly labels: readonly string[];
   readonly pair: boolean;
+  /** Share of the test examples that are of the commonest class, 0 … 1; null without test examples. */
+  readonly majority: number | null;
 }
 
 export interface OwnRegress extends Own<'regress', LabelledExample> {
@@ -222,7 +224,7 @@ export async function readOwn(files: OwnFiles, options: OwnOptions = {}): Promis
       const read = (table: Table, training: boolean) =>
         training ? first : classifyExamples(table, columns, options, labels);
       const { parts, notes } = partsOf(plan, read, pairKey, ({ label }) => label);
-      return { kind: 'classify', labels, pair, ...parts, notes };
+      return { kind: 'classify', labels, pair, majority: majorityShare(parts.test), ...parts, notes };
     }
     case 'regress': {
       const read = (table: Table, training: boolean) => regressExamples(table, columns, options, training);

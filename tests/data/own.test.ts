@@ -39,6 +39,7 @@ test('one file: classes, a tenth each, stratified, written down', async (t) => {
     sha256: { train: createHash('sha256').update(csv(many)).digest('hex') },
   });
   assert.equal(own.test.filter(({ label }) => label === 1).length, 1);
+  assert.equal(own.majority, 0.75);
   for (const { text, label, line } of [...own.train, ...own.validation, ...own.test]) {
     assert.equal(many[line - 2], `${text},${own.labels[label]}`);
   }
