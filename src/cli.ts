@@ -15,8 +15,12 @@ const commands: Record<string, Entry> = {
     load: async () => (await import('./commands/quickstart')).quickstartCommand,
   },
   run: {
-    summary: 'one method on one task: --task T --method M --seed N [--set key=value …]',
+    summary: 'one method on a task, or on your own model and data: run --model DIR --data FILE --method gora',
     load: async () => (await import('./commands/run')).runCommand,
+  },
+  ranks: {
+    summary: 'where GoRA would put the ranks of a model on some data: ranks --model DIR --data FILE [--batches 8]',
+    load: async () => (await import('./commands/ranks')).ranksCommand,
   },
   list: {
     summary: 'tasks, methods, models, or the options of one: list methods [NAME]',

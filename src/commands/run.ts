@@ -1,20 +1,20 @@
 /** `gora run`: one method on one task, one record. */
 import { UserError } from '../errors';
 import type { RunRecord } from '../experiments/record';
+import type { Opened } from '../experiments/open';
 import { RunFailed, runExperiment } from '../experiments/run';
 import { prepareFolder, writeRecord } from '../experiments/store';
 import { saveAdapters } from '../methods/save';
-import { dataFolder } from '../project';
+import { countParams } from '../models/params';
 import { interruptSignal, outFolder, parse, parseSeed, parseSettings } from './args';
+import { dataOptions, taskOf } from './data';
 import { progressReporter } from './progress';
 
 const options = {
-  task: { type: 'string' },
+  ...dataOptions,
   method: { type: 'string' },
-  model: { type: 'string' },
   seed: { type: 'string' },
   set: { type: 'string', multiple: true },
-  data: { type: 'string' },
   out: { type: 'string' },
   save: { type: 'string' },
 } as const;
@@ -31,30 +31,40 @@ function summary(record: RunRecord): string {
     .join('\n');
 }
 
+/** What was read, on standard error, before the work begins: parts, guesses, texts that were cut. */
+function sayOpened({ model, notes, train, validation, test }: Opened): void {
+  const data = notes.data as { columns?: string; validation?: string; remarks?: readonly string[] } | undefined;
+  const lines = [
+    `model ${model.name}: ${countParams(model).toLocaleString('en')} weights, ${model.linears.length} matrices to adapt`,
+    `data: ${train.size} to train, ${validation.size} to validate, ${test.size} to test${data?.columns ? `; ${data.columns}` : ''}`,
+    ...(data?.remarks ?? []),
+    ...(Number(notes.cutTexts) > 0 ? [`${notes.cutTexts} texts are longer than ${notes.maxLength} tokens and were cut`] : []),
+  ];
+  process.stderr.write(`${lines.join('\n')}\n`);
+}
+
 export async function runCommand(args: string[]): Promise<number> {
   const { values } = parse(args, options);
-  if (!values.task || !values.method) {
-    throw new UserError('run needs --task and --method. `gora list tasks` and `gora list methods` show what exists');
-  }
+  const { method, save } = values;
+  if (!method) throw new UserError('run needs --method NAME; `gora list methods` shows what exists');
+  const seed = parseSeed(values.seed);
+  const { task, model, dataDir } = await taskOf(values);
   const out = outFolder('runs', values.out);
   prepareFolder(out); // before the work, not after it
   if (values.save) prepareFolder(values.save, '--save');
   const { signal, release } = interruptSignal();
-  const { save } = values;
   let unsaved: unknown = null;
   try {
     const record = await runExperiment(
       {
-        task: values.task,
-        method: values.method,
-        model: values.model,
-        seed: parseSeed(values.seed),
+        ...{ task, method, model, seed },
         set: parseSettings(values.set),
       },
       {
-        dataDir: dataFolder(values.data),
+        dataDir,
+        onOpened: sayOpened,
         signal,
-        onProgress: progressReporter(values.method),
+        onProgress: progressReporter(method),
         // a trained run keeps its record whatever becomes of the adapter's folder
         onTrained: async (task, adapters) => {
           if (save) await saveAdapters(adapters, task.model, save).catch((error) => (unsaved = error));

@@ -124,6 +124,8 @@ const SOURCES: Readonly<Record<GlueName, Source>> = {
   },
 };
 
+export const glueTitle = (name: GlueName): string => SOURCES[name].title;
+
 /** What was done, for the record: plain JSON. */
 export interface GlueNotes {
   /** Where a part comes from. */

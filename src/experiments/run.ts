@@ -29,6 +29,8 @@ export interface RunContext {
   readonly signal?: AbortSignal;
   /** A run that only chooses an option: it is scored on validation data, at the end, and never sees the test set. */
   readonly tuning?: boolean;
+  /** Called when data and model are in memory, before anything is measured. */
+  readonly onOpened?: (task: Opened) => void;
   /** Called with the trained model before it is freed, e.g. to save the adapter. */
   readonly onTrained?: (task: Opened, adapters: Adapters) => Promise<void>;
 }
@@ -57,6 +59,7 @@ export async function runExperiment(request: RunRequest, context: RunContext): P
   try {
     const random = new Random(spec.seed);
     task = await meter.time('load', () => openTask(spec, context.dataDir, random.fork('task')));
+    context.onOpened?.(task);
     await runLoaded(record, request, task, random, context, meter);
   } catch (error) {
     record.status = 'failed';

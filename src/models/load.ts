@@ -5,6 +5,8 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { messageOf, UserError } from '../errors';
+import { openGguf } from '../formats/gguf';
+import { llamaFromGguf } from '../formats/gguf-llama';
 import { readLlama2c } from '../formats/llama2c';
 import { readText } from '../formats/read';
 import { openSafetensors } from '../formats/safetensors';
@@ -72,16 +74,27 @@ function openLlama2c(path: string): Checkpoint {
   return { config, weights: weightFileOf(tensors, path), source: path, folder: dirname(path) };
 }
 
+function ggufCheckpoint(path: string): Checkpoint {
+  const { config, weights } = llamaFromGguf(openGguf(path));
+  return { config, weights, source: path, folder: dirname(path) };
+}
+
 /** Opens what lies at a path. @throws UserError that says what a model folder must hold. */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   if (!existsSync(path)) throw new UserError(`${path} does not exist`);
   if (!statSync(path).isDirectory()) {
     if (path.endsWith('.bin')) return openLlama2c(path);
+    if (path.endsWith('.gguf')) return ggufCheckpoint(path);
     throw new UserError(
       `${path} is not a model: name a folder with config.json and model.safetensors, a .gguf, or a llama2.c .bin`,
     );
   }
   const config = join(path, 'config.json');
+  const ggufs = existsSync(join(path, 'model.safetensors')) ? [] : readdirSync(path).filter((file) => file.endsWith('.gguf'));
+  if (ggufs.length === 1 && !existsSync(`${join(path, 'model.safetensors')}.index.json`)) {
+    return ggufCheckpoint(join(path, ggufs[0]));
+  }
+  if (ggufs.length > 1) throw new UserError(`${path} holds several .gguf files: name one of ${ggufs.join(', ')}`);
   if (!existsSync(config)) {
     throw new UserError(
       `${path} has no config.json: a model's folder holds config.json, model.safetensors and a tokenizer`,
