@@ -113,7 +113,9 @@ function tableOf(rows: readonly Row[], tolerance: number): Table {
     rows: rows.map(cells),
     notes: [
       'Differences are relative to the largest value. A process a folder; memory is the growth of its peak. ' +
-        (rows.some(({ peer }) => peer) ? 'transformers loads the same folder in a process of its own.' : 'No Python with transformers was found to compare with.'),
+        (rows.some(({ peer }) => peer)
+          ? 'transformers loads the same folder in a process of its own.'
+          : 'No Python with transformers was found to compare with.'),
     ],
   };
 }
@@ -127,10 +129,20 @@ export async function modelsVerify(args: string[]): Promise<number> {
   }
   const tolerance = Number(values.tolerance ?? TOLERANCE);
   if (!(tolerance > 0)) throw new UserError(`--tolerance takes a number above 0, not "${values.tolerance}"`);
-  const given = positionals.flatMap((folder) => (existsSync(join(folder, GOLDEN_FILE)) ? [folder] : goldenFolders(folder)));
-  const folders = positionals.length > 0 ? given : [...goldenFolders(join(projectRoot(), 'tests', 'fixtures', 'models')), ...goldenFolders(join(dataFolder(), 'models'))];
+  const given = positionals.flatMap((folder) =>
+    existsSync(join(folder, GOLDEN_FILE)) ? [folder] : goldenFolders(folder),
+  );
+  const folders =
+    positionals.length > 0
+      ? given
+      : [
+          ...goldenFolders(join(projectRoot(), 'tests', 'fixtures', 'models')),
+          ...goldenFolders(join(dataFolder(), 'models')),
+        ];
   if (folders.length === 0) {
-    throw new UserError(`no folder with a ${GOLDEN_FILE} in ${positionals.join(', ') || 'the data folder'}: name a model's folder, or one that holds such folders`);
+    throw new UserError(
+      `no folder with a ${GOLDEN_FILE} in ${positionals.join(', ') || 'the data folder'}: name a model's folder, or one that holds such folders`,
+    );
   }
   const rows: Row[] = [];
   for (const folder of folders) {

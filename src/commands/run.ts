@@ -1,7 +1,7 @@
 /** `gora run`: one method on one task, one record. */
 import { UserError } from '../errors';
-import type { RunRecord } from '../experiments/record';
 import type { Opened } from '../experiments/open';
+import type { RunRecord } from '../experiments/record';
 import { RunFailed, runExperiment } from '../experiments/run';
 import { prepareFolder, writeRecord } from '../experiments/store';
 import { saveAdapters } from '../methods/save';
@@ -38,7 +38,9 @@ function sayOpened({ model, notes, train, validation, test }: Opened): void {
     `model ${model.name}: ${countParams(model).toLocaleString('en')} weights, ${model.linears.length} matrices to adapt`,
     `data: ${train.size} to train, ${validation.size} to validate, ${test.size} to test${data?.columns ? `; ${data.columns}` : ''}`,
     ...(data?.remarks ?? []),
-    ...(Number(notes.cutTexts) > 0 ? [`${notes.cutTexts} texts are longer than ${notes.maxLength} tokens and were cut`] : []),
+    ...(Number(notes.cutTexts) > 0
+      ? [`${notes.cutTexts} texts are longer than ${notes.maxLength} tokens and were cut`]
+      : []),
   ];
   process.stderr.write(`${lines.join('\n')}\n`);
 }

@@ -90,7 +90,9 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     );
   }
   const config = join(path, 'config.json');
-  const ggufs = existsSync(join(path, 'model.safetensors')) ? [] : readdirSync(path).filter((file) => file.endsWith('.gguf'));
+  const ggufs = existsSync(join(path, 'model.safetensors'))
+    ? []
+    : readdirSync(path).filter((file) => file.endsWith('.gguf'));
   if (ggufs.length === 1 && !existsSync(`${join(path, 'model.safetensors')}.index.json`)) {
     return ggufCheckpoint(join(path, ggufs[0]));
   }

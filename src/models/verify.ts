@@ -45,7 +45,9 @@ export const worstOutput = ({ outputs }: Verification): number => Math.max(...Ob
 
 /** Whether outputs, gradients and tokens agree. */
 export const verified = (v: Verification, tolerance = TOLERANCE): boolean =>
-  worstOutput(v) <= tolerance && (v.gradients ?? 0) <= tolerance && (v.greedy === null || v.greedy.equal === v.greedy.of);
+  worstOutput(v) <= tolerance &&
+  (v.gradients ?? 0) <= tolerance &&
+  (v.greedy === null || v.greedy.equal === v.greedy.of);
 
 /** Most memory that the process ever held, MiB. */
 const peakMiB = () => process.resourceUsage().maxRSS / 1024;

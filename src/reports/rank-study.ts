@@ -106,11 +106,15 @@ export function rankMap(study: RankStudy, colours: boolean): string {
     const place = all.find((one) => one.row === row && one.matrix === column);
     if (!place) return ' '.repeat(width);
     const rank = study.ranks[place.layer];
-    const text = String(rank).padStart(width - 1).padEnd(width);
+    const text = String(rank)
+      .padStart(width - 1)
+      .padEnd(width);
     if (!colours || high === low) return text;
     return `${SHADES[Math.min(3, Math.floor((4 * (rank - low)) / (high - low)))]}${text}${PLAIN}`;
   };
   const head = `${'block'.padEnd(first)} ${columns.map((column, i) => column.padStart(widths[i] - 1).padEnd(widths[i])).join('')}`;
-  const lines = rows.map((row) => `${row.padEnd(first)} ${columns.map((column, i) => cell(row, column, widths[i])).join('')}`);
+  const lines = rows.map(
+    (row) => `${row.padEnd(first)} ${columns.map((column, i) => cell(row, column, widths[i])).join('')}`,
+  );
   return [head.trimEnd(), ...lines.map((line) => line.trimEnd())].join('\n');
 }

@@ -6,7 +6,7 @@ import { scoreTitle } from './score';
 import type { Task } from './task';
 
 const options = z.strictObject({
-  length: z.int().min(8).default(128).describe("most tokens of a text or pair; longer ones are cut and counted"),
+  length: z.int().min(8).default(128).describe('most tokens of a text or pair; longer ones are cut and counted'),
   examples: z.int().positive().optional().describe('training examples, the first of a seeded order; default all'),
   pooling: z
     .enum(['default', 'mean'])
@@ -35,7 +35,10 @@ function glueTask(name: GlueName): Task<z.infer<typeof options>> {
         bind: async (chosen) => {
           const data = { train, validation: set.validation, test: set.test, labels, metrics };
           const loaded = bindLabelled(data, chosen, o);
-          return { ...loaded, notes: { data: set.notes, trainTexts: train.length, ...(labels && { labels }), ...loaded.notes } };
+          return {
+            ...loaded,
+            notes: { data: set.notes, trainTexts: train.length, ...(labels && { labels }), ...loaded.notes },
+          };
         },
       };
     },

@@ -81,7 +81,9 @@ export async function tableTask(files: OwnFiles, options: TableTaskOptions = {})
   const { name = basename(files.train).replace(/(\.\w+)(\.gz)?$/, ''), metric, ...reading } = options;
   const data = await readOwn(files, reading);
   const kind = kindOf(data, name, metric);
-  const checksum = createHash('sha256').update(JSON.stringify([data.notes.sha256, data.notes.columns, data.notes.validation, data.notes.test])).digest('hex');
+  const checksum = createHash('sha256')
+    .update(JSON.stringify([data.notes.sha256, data.notes.columns, data.notes.validation, data.notes.test]))
+    .digest('hex');
   const labels = data.kind === 'classify';
   const load = (chosen: TaskModel, o: RunOptions): LoadedTask => {
     switch (data.kind) {

@@ -134,7 +134,9 @@ export function bindTexts(data: Parts<string>, { model, tokenizer }: TaskModel, 
     const tokens = texts.flatMap((text) => own.encode(text, { eos: own.eos !== null && texts.length > 1 }));
     const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     if (tokens.length <= places) {
-      throw new UserError(`a part of the text has ${tokens.length} tokens, fewer than one window of ${places}. Lower length`);
+      throw new UserError(
+        `a part of the text has ${tokens.length} tokens, fewer than one window of ${places}. Lower length`,
+      );
     }
     return windowSet({ tokens: Int32Array.from(tokens), bytes }, places);
   };
