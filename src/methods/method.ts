@@ -68,6 +68,8 @@ export interface AdapterState {
   readonly kind: 'lora' | 'dora' | 'adalora';
   /** Scales are α/√r. */
   readonly rankStabilised: boolean;
+  /** Further fields of PEFT's config that say how the adapter was trained (AdaLoRA's schedule). */
+  readonly config?: Readonly<Record<string, unknown>>;
   readonly layers: readonly LayerState[];
 }
 

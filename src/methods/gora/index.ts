@@ -128,7 +128,7 @@ export function attachGora(
     batches: evidence.gradientBatches,
     layersWithoutAdapter: targets.length - starts.length,
   };
-  const adapters = new LoraAdapters(model, starts, { method, importances, notes, rankStabilised: true });
+  const adapters = new LoraAdapters(model, starts, { method, importances, notes, rankStabilised: o.rankStabilised });
   if (o.start === 'zero') return adapters;
   notes.compressionError = starts.reduce((sum, start) => sum + start.error, 0) / starts.length;
   try {
