@@ -27,7 +27,7 @@ const commands: Record<string, Entry> = {
     load: async () => (await import('./commands/list')).listCommand,
   },
   models: {
-    summary: 'pretrained models: models [list] [--json], models add NAME…',
+    summary: 'models that are here and that can be had: models [list], add NAME…, verify [FOLDER…]',
     load: async () => (await import('./commands/models')).modelsCommand,
   },
   reproduce: {

@@ -1,9 +1,13 @@
 /** `gora models`: pretrained models by short name: what is here, what can be had, and bringing it. */
-import { isAbsolute, relative } from 'node:path';
+import { existsSync } from 'node:fs';
+import { isAbsolute, join, relative } from 'node:path';
 import { HelpRequest, UserError } from '../errors';
 import { addModel, bytesText, type ListedModel, listModels, transferLines } from '../hub';
+import { modelCards } from '../models/cards';
+import { dataFolder } from '../project';
 import { parse } from './args';
 import { columns } from './columns';
+import { modelsVerify } from './models-verify';
 
 const options = { data: { type: 'string' }, json: { type: 'boolean' } } as const;
 
@@ -15,6 +19,11 @@ interface SubCommand {
 
 const subCommands: Readonly<Record<string, SubCommand>> = {
   list: { usage: 'models [list]', summary: 'what is here and what can be had', run: list },
+  verify: {
+    usage: 'models verify [FOLDER…]',
+    summary: 'checkpoints that hold a golden.json against the outputs in it [--json] [--out DIR]',
+    run: modelsVerify,
+  },
   add: {
     usage: 'models add NAME…',
     summary: 'brings models: names of the list, or hf:owner/name[@revision] of the hub',
@@ -73,6 +82,13 @@ async function list(args: string[]): Promise<number> {
   }
   const head = ['name', 'what', 'parameters', 'download', 'licence', 'where from', 'here'];
   process.stdout.write(`${columns([head, ...models.map(row)])}\n\n`);
+  const own = modelCards().map(({ name, title, licence, path, bundled }) => [
+    name,
+    title,
+    licence,
+    bundled || existsSync(join(dataFolder(values.data), path)) ? 'yes' : `no: wants ${path} in the data folder`,
+  ]);
+  process.stdout.write(`${columns([['name', "the kit's small bases", 'licence', 'here'], ...own])}\n\n`);
   process.stdout.write('To bring one: npm run gora -- models add NAME   (any other of the hub: hf:owner/name)\n');
   return 0;
 }
@@ -104,7 +120,7 @@ async function add(args: string[]): Promise<number> {
     release();
   }
   if (values.json) process.stdout.write(`${JSON.stringify(added, null, 2)}\n`);
-  else process.stdout.write('Next: npm run gora -- models\n');
+  else process.stdout.write(`Next: npm run gora -- ranks --model ${names[0]} --data FILE.csv\n`);
   return 0;
 }
 

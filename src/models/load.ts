@@ -12,6 +12,7 @@ import { readText } from '../formats/read';
 import { openSafetensors } from '../formats/safetensors';
 import { openShardedSafetensors } from '../formats/safetensors-sharded';
 import { type WeightFile, weightFileOf } from '../formats/weights';
+import { fetchModel, findModel, isHubName, knownModels, parseHubName, type TransferListeners } from '../hub';
 import { dataFolder } from '../project';
 import { listTokenizerFromJson, loadCharTokenizer105, loadLlama2cTokenizer, type Tokenizer } from '../tokenizers';
 import type { ConfigJson } from './architecture';
@@ -110,6 +111,8 @@ export interface LoadOptions extends Omit<BuildOptions, 'source'> {
   readonly name?: string;
   /** Folder of downloaded or user-supplied data; default GORA_DATA or `data/cache`. */
   readonly dataDir?: string;
+  /** Told of a download. */
+  readonly listeners?: TransferListeners;
 }
 
 export interface LoadedModel {
@@ -121,8 +124,8 @@ export interface LoadedModel {
   readonly folder: string;
 }
 
-/** Finds a model by the kit's name, a path. */
-async function find(source: string, { dataDir }: LoadOptions): Promise<Checkpoint & { name: string }> {
+/** Finds a model by a known name, a path, or a name on the hub. */
+async function find(source: string, { dataDir, listeners }: LoadOptions): Promise<Checkpoint & { name: string }> {
   const card = cardOf(source);
   if (card?.make) return { ...card.make(), source: card.name, folder: '', name: card.name };
   if (card) {
@@ -136,11 +139,19 @@ async function find(source: string, { dataDir }: LoadOptions): Promise<Checkpoin
       name: card.name,
     };
   }
+  if (isHubName(source)) {
+    const folder = await fetchModel(parseHubName(source), listeners);
+    return { ...(await openCheckpoint(folder)), name: source };
+  }
+  if (knownModels.some(({ name }) => name === source)) {
+    const here = await findModel(source, { data: dataDir });
+    if (!here) throw new UserError(`model ${source} is not here: \`gora models add ${source}\` brings it`);
+    return { ...(await openCheckpoint(here.folder)), name: source };
+  }
   if (existsSync(source)) return { ...(await openCheckpoint(source)), name: basename(source) };
+  const names = [...modelCards(), ...knownModels].map(({ name }) => name);
   throw new UserError(
-    `no model "${source}": it is not a folder or file, and not a name of the kit (${modelCards()
-      .map(({ name }) => name)
-      .join(', ')})`,
+    `no model "${source}": it is no folder or file, no hf:owner/name, and none of the known names (${names.join(', ')})`,
   );
 }
 
@@ -157,13 +168,14 @@ function tokenizerOf(source: string, folder: string, { dataDir }: LoadOptions): 
 
 /**
  * Loads a model.
- * @param source a name of the kit, a folder, a llama2.c `.bin`.
+ * @param source a known name, a folder, a `.gguf`, a llama2.c `.bin`, or `hf:owner/name[@revision]`, which is downloaded
+ * where it is not here yet.
  * @throws UserError naming the file and the key or weight that does not fit.
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<LoadedModel> {
   const found = await find(source, options);
   try {
-    const { name = found.name, ...rest } = options;
+    const { name = found.name, dataDir: _, listeners: __, ...rest } = options;
     const model = buildModel(name, found.config, found.weights, { ...rest, source: found.source });
     const tokenizer = tokenizerOf(source, found.folder, options);
     return { model, config: found.config, tokenizer, folder: found.folder };
