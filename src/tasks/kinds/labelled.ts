@@ -10,8 +10,9 @@ import { padOf } from '../../tokenizers';
 import type { Dataset } from '../dataset';
 import { eachPart, SPLITS, type Split } from '../parts';
 import { type LoadedTask, type TaskModel, textModel } from '../task';
-import { type EncodedText, encodedSets, evaluateEncoded } from './encoded';
+import { type EncodedText, encodedSets } from './encoded';
 import { evaluatePrompted, labelTokens, promptedSet } from './prompted';
+import { evaluateScores } from './scored';
 import { evaluateLabels, type SequencePair, sequenceSet } from './sequences';
 
 export interface LabelledData extends Parts<LabelledExample> {
@@ -53,7 +54,7 @@ function forEncoder(data: LabelledData, { model, tokenizer }: TaskModel, o: Labe
   );
   return {
     ...sets,
-    evaluate: (net, set) => evaluateEncoded(model, net, set, { regress, metrics: data.metrics }),
+    evaluate: (net, set) => evaluateScores(model, net, set, { regress, metrics: data.metrics }),
     notes: { head: model.head.length > 0 ? 'new' : "the checkpoint's", cutTexts, maxLength },
   };
 }
