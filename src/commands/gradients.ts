@@ -1,15 +1,14 @@
 /** `gora gradients`: how many batches a mean gradient needs, on one task; resumes. */
 import { join, relative } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../errors';
 import {
+  answers,
   type GradientStudy,
   type GradientStudyRequest,
   readGradientStudies,
   studyGradients,
   writeGradientStudy,
 } from '../experiments/gradient-study';
-import { resolveSpec } from '../experiments/spec';
 import { dataFolder } from '../project';
 import { exportTable } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
@@ -33,19 +32,6 @@ function positive(text: string, option: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new UserError(`${option} takes integers above 0, not "${text}"`);
-}
-
-/** Whether a study on disk is the one asked for. */
-function answers(study: GradientStudy, request: GradientStudyRequest): boolean {
-  const spec = resolveSpec({ ...request, method: 'full' });
-  const samples = study.samples.map(({ batches }) => batches);
-  return (
-    study.model === spec.model &&
-    study.batch === spec.training.batch &&
-    isDeepStrictEqual(study.taskOptions, spec.taskOptions) &&
-    (request.counts === undefined || isDeepStrictEqual(samples, [...request.counts])) &&
-    (request.reference === undefined || study.reference.batches === request.reference)
-  );
 }
 
 /** Studies of the seeds 1 … `seeds`, those on disk as they are; `onWrite` is told of every new file. */

@@ -81,6 +81,8 @@ export async function quickstartCommand(args: string[]): Promise<number> {
         records: join(out, 'records'),
         dataDir: dataFolder(),
         signal,
+        // the table shows times, which are those of a backend and a device
+        reuse: ({ environment }) => environment.backend === backend.name && environment.device === backend.device,
         onRun: (label) => {
           ran += 1;
           reporter = progressReporter(label);

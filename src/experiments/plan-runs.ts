@@ -40,6 +40,8 @@ export interface PlanOnDisk extends PlanResult {
 export interface PlanContext extends RunContext {
   /** Folder with a folder of records a task; plans that share a task share their runs. */
   readonly records: string;
+  /** Whether a record on disk may stand for a run of the same settings; default: every one. */
+  readonly reuse?: (record: RunRecord) => boolean;
   /** Called before every run that is not on disk yet. */
   readonly onRun?: (label: string, done: number, total: number) => void;
 }
@@ -121,9 +123,14 @@ async function walk(
   return { outcomes, learningRates, tuning };
 }
 
-/** The record of a run on disk, completed or diverged; null when it has to run. */
-function onDisk(records: string, { request }: PlannedRun): RunRecord | null {
-  return findRecord(join(records, request.task), recordId(resolveSpec(request)), diverged);
+/**
+ * The record of a run on disk, completed or diverged; null when it has to run. A record of a tuning run, which another
+ * plan made with the same settings and seed, has no test metrics and is none of a run that wants them.
+ */
+function onDisk(records: string, { request, tuning }: PlannedRun): RunRecord | null {
+  const found = findRecord(join(records, request.task), recordId(resolveSpec(request)), diverged);
+  const tuned = found?.status === 'completed' && Object.keys(found.metrics).length === 0;
+  return tuned && !tuning ? null : found;
 }
 
 async function runOnce(run: PlannedRun, context: PlanContext): Promise<RunRecord> {
@@ -150,7 +157,7 @@ export async function runPlan(plan: Plan, context: PlanContext): Promise<PlanRes
   return walk(plan, async (run) => {
     done += 1;
     const known = onDisk(context.records, run);
-    if (known) return known;
+    if (known && (context.reuse?.(known) ?? true)) return known;
     const { seed, set } = run.request;
     const rate = run.tuning ? ` lr ${set?.lr}` : '';
     context.onRun?.(`${run.case} ${run.variant} seed ${seed}${rate}`, done, total);
