@@ -22,6 +22,10 @@ const commands: Record<string, Entry> = {
     summary: 'tasks, methods, models, or the options of one: list methods [NAME]',
     load: async () => (await import('./commands/list')).listCommand,
   },
+  models: {
+    summary: 'pretrained models: models [list] [--json], models add NAME…',
+    load: async () => (await import('./commands/models')).modelsCommand,
+  },
   reproduce: {
     summary: 'a whole comparison; resumes: reproduce NAME [--quick] [--seeds N] [--part i/n], or --list',
     load: async () => (await import('./commands/reproduce')).reproduceCommand,
