@@ -95,8 +95,10 @@ export class RepoCache {
     const { revision } = this.name;
     const refs = join(this.folder, 'refs');
     // the JavaScript library's reader of caches wants the folder in any case
-    mkdirSync(refs, { recursive: true });
-    if (!isCommit(revision) && this.commit() !== commit) writeFileAtomic(join(refs, ...revision.split('/')), commit);
+    writable(() => {
+      mkdirSync(refs, { recursive: true });
+      if (!isCommit(revision) && this.commit() !== commit) writeFileAtomic(join(refs, ...revision.split('/')), commit);
+    });
   }
 
   /** The kept listing of a commit, else what lies in its folder; null when there is neither. */
@@ -138,10 +140,8 @@ export class RepoCache {
         },
       ]),
     );
-    writeFileAtomic(
-      join(this.folder, 'trees', `${commit}.json`),
-      JSON.stringify({ format_version: 1, files: kept }, null, 1),
-    );
+    const text = JSON.stringify({ format_version: 1, files: kept }, null, 1);
+    writable(() => writeFileAtomic(join(this.folder, 'trees', `${commit}.json`), text));
   }
 
   /** Whether a file of a commit is here, whole by its size. */
@@ -169,6 +169,16 @@ export class RepoCache {
       copyFileSync(blob, temp);
     }
     renameSync(temp, path);
+  }
+}
+
+/** Writes what makes the next time easier; a cache that others share and that is read-only does without. */
+function writable(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    const { code, cause } = error as NodeJS.ErrnoException;
+    if (!/^(EACCES|EPERM|EROFS)$/.test(code ?? (cause as NodeJS.ErrnoException | undefined)?.code ?? '')) throw error;
   }
 }
 

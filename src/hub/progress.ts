@@ -50,7 +50,7 @@ const TERMINAL_MS = 100;
 
 /** Listeners that write plain lines: one line redrawn on a terminal, one every five seconds elsewhere. */
 export function transferLines(
-  stream: Pick<NodeJS.WriteStream, 'write' | 'isTTY'> = process.stderr,
+  stream: Pick<NodeJS.WriteStream, 'write' | 'isTTY'> & { readonly columns?: number } = process.stderr,
 ): Required<TransferListeners> {
   let open = false;
   let last = Number.NEGATIVE_INFINITY;
@@ -81,7 +81,8 @@ export function transferLines(
       const share = total > 0 ? Math.floor((100 * done) / total) : 100;
       const text = `${name}  ${bytesText(done)} of ${bytesText(total)} (${share} %)${speed}  ${file}`;
       if (!stream.isTTY) return line(text);
-      stream.write(`\r\x1b[2K${text}`);
+      // a line that wraps could not be redrawn
+      stream.write(`\r\x1b[2K${text.slice(0, (stream.columns || 80) - 1)}`);
       open = true;
       if (whole) {
         stream.write('\n');

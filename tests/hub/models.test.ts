@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Interrupted, UserError } from '../../src/errors';
@@ -79,7 +80,7 @@ async function indexFor(t: TestContext, send?: Handler): Promise<{ downloads: ()
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/simple`;
   const unset = ['PIP_FIND_LINKS', 'PIP_EXTRA_INDEX_URL', 'PIP_NO_INDEX', 'PIP_REQUIRE_VIRTUALENV'];
   setEnv(t, Object.fromEntries(unset.map((variable) => [variable, null])));
-  setEnv(t, { PIP_INDEX_URL: url, PIP_CONFIG_FILE: '/dev/null', PIP_RETRIES: '0' });
+  setEnv(t, { PIP_INDEX_URL: url, PIP_CONFIG_FILE: devNull, PIP_RETRIES: '0' });
   return { downloads: () => downloads };
 }
 

@@ -199,7 +199,7 @@ export class HubServer {
     const found = repo.files[file?.[3] ?? ''];
     if (!found) return void fail(404, 'EntryNotFound');
     response.setHeader('X-Repo-Commit', repo.commit);
-    if (!found.lfs) return sendBytes(request, response, found.content, gitId(found.content));
+    if (!found.lfs) return void sendBytes(request, response, found.content, gitId(found.content));
     const id = sha256(found.content);
     response.setHeader('X-Linked-ETag', `"${id}"`);
     response.setHeader('X-Linked-Size', found.content.length);
