@@ -14,7 +14,7 @@ import { openShardedSafetensors } from '../formats/safetensors-sharded';
 import { type WeightFile, weightFileOf } from '../formats/weights';
 import { fetchModel, findModel, isHubName, knownModels, parseHubName, type TransferListeners } from '../hub';
 import { dataFolder } from '../project';
-import { listTokenizerFromJson, loadCharTokenizer105, loadLlama2cTokenizer, type Tokenizer } from '../tokenizers';
+import { type ChatTemplate, chatTemplate, chatTemplateFromGguf, loadTokenizer, type Tokenizer } from '../tokenizers';
 import type { ConfigJson } from './architecture';
 import { type BuildOptions, buildModel } from './auto';
 import { cardOf, cardPath, modelCards } from './cards';
@@ -120,6 +120,8 @@ export interface LoadedModel {
   readonly config: ConfigJson;
   /** Null where there is none beside the weights. */
   readonly tokenizer: Tokenizer | null;
+  /** Null where the model is not one for conversations. */
+  readonly template: ChatTemplate | null;
   /** Folder that may hold a preprocessor's configuration. */
   readonly folder: string;
 }
@@ -155,15 +157,19 @@ async function find(source: string, { dataDir, listeners }: LoadOptions): Promis
   );
 }
 
-/** The tokenizer beside the weights. */
-function tokenizerOf(source: string, folder: string, { dataDir }: LoadOptions): Tokenizer | null {
+/** What a model of texts has beside its weights. */
+function textsOf(source: string, found: Checkpoint, { dataDir }: LoadOptions): Pick<LoadedModel, 'tokenizer' | 'template'> {
   const named = cardOf(source)?.tokenizer;
-  if (named) {
-    const path = join(dataFolder(dataDir), named);
-    return path.endsWith('.vocab') ? loadCharTokenizer105(path) : loadLlama2cTokenizer(path);
+  if (named) return { tokenizer: loadTokenizer(join(dataFolder(dataDir), named)), template: null };
+  if (found.source.endsWith('.gguf')) {
+    const { metadata } = openGguf(found.source);
+    return { tokenizer: loadTokenizer(found.source), template: chatTemplateFromGguf(metadata, found.source) };
   }
-  const list = join(folder, 'vocabulary.json');
-  return existsSync(list) ? listTokenizerFromJson(JSON.parse(readText(list, 'vocabulary'))) : null;
+  const has = (name: RegExp) => found.folder !== '' && readdirSync(found.folder).some((file) => name.test(file));
+  return {
+    tokenizer: has(/^(tokenizer\.json|vocabulary\.json)$/) ? loadTokenizer(found.folder) : null,
+    template: has(/^(chat_template\.(jinja|json)|tokenizer_config\.json)$/) ? chatTemplate(found.folder) : null,
+  };
 }
 
 /**
@@ -177,8 +183,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
   try {
     const { name = found.name, dataDir: _, listeners: __, ...rest } = options;
     const model = buildModel(name, found.config, found.weights, { ...rest, source: found.source });
-    const tokenizer = tokenizerOf(source, found.folder, options);
-    return { model, config: found.config, tokenizer, folder: found.folder };
+    return { model, config: found.config, folder: found.folder, ...textsOf(source, found, options) };
   } finally {
     found.weights.close();
   }

@@ -14,6 +14,7 @@ import { readSubjectivity, SUBJECTIVITY_LABELS } from '../data/corpora/subjectiv
 import { readTrec, TREC_LABELS } from '../data/corpora/trec';
 import { Random } from '../tensor/random';
 import { evaluatePrompted, labelTokens, promptedSet, promptTokens } from './kinds/prompted';
+import { padOf } from '../tokenizers';
 import { type Task, textModel } from './task';
 
 /** Held-out texts belong to the task, not to a run. */
@@ -113,7 +114,7 @@ function textTask(task: TextTask): Task<{ examples: number; length: number }> {
               })),
               answers,
               o.length,
-              own.eos,
+              padOf(own),
             );
           return {
             train: encoded(train),

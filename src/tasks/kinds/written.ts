@@ -6,7 +6,7 @@ import type { ChatExample, CompletionExample } from '../../data/conversations';
 import type { Parts } from '../../data/split';
 import { UserError } from '../../errors';
 import type { Model } from '../../models/model';
-import { type ChatTemplate, chatTemplateOf, encodeChat, padOf, type Tokenizer } from '../../tokenizers';
+import { type ChatTemplate, encodeChat, padOf, type Tokenizer } from '../../tokenizers';
 import { bucketLengths } from '../batching/buckets';
 import { bucketedTexts, type TextExample } from '../batching/text';
 import type { Dataset } from '../dataset';
@@ -72,7 +72,7 @@ function chatRow(own: Tokenizer, template: ChatTemplate, { messages }: ChatExamp
 /** Prompts with completions: as a conversation where the model has a template, else joined. */
 export function bindCompletions(
   data: Parts<CompletionExample>,
-  { model, tokenizer, folder }: TaskModel,
+  { model, tokenizer, template }: TaskModel,
   o: WrittenOptions,
 ): LoadedTask {
   const own = textModel(model, tokenizer);
@@ -97,21 +97,20 @@ export function bindCompletions(
       notes: { cutTexts, maxLength: places },
     };
   }
-  const template = o.template === 'auto' ? chatTemplateOf(own, folder) : null;
+  const used = o.template === 'auto' ? template : null;
   const row = (example: CompletionExample) =>
-    template ? chatRow(own, template, asChat(example)) : completionRow(own, example);
+    used ? chatRow(own, used, asChat(example)) : completionRow(own, example);
   const rows = eachPart<CompletionExample, TextExample[]>(data, (examples) => examples.map(row));
   const loaded = forDecoder(rows, model, own, o);
-  return { ...loaded, notes: { ...loaded.notes, template: template ? 'chat template of the model' : 'none' } };
+  return { ...loaded, notes: { ...loaded.notes, template: used ? 'chat template of the model' : 'none' } };
 }
 
 export function bindChats(
   data: Parts<ChatExample>,
-  { model, tokenizer, folder }: TaskModel,
+  { model, tokenizer, template }: TaskModel,
   o: WrittenOptions,
 ): LoadedTask {
   const own = textModel(model, tokenizer);
-  const template = chatTemplateOf(own, folder);
   if (!template) {
     throw new UserError(
       `model ${model.name} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json), so conversations have no form. Take an instruct model`,
