@@ -158,7 +158,11 @@ async function find(source: string, { dataDir, listeners }: LoadOptions): Promis
 }
 
 /** What a model of texts has beside its weights. */
-function textsOf(source: string, found: Checkpoint, { dataDir }: LoadOptions): Pick<LoadedModel, 'tokenizer' | 'template'> {
+function textsOf(
+  source: string,
+  found: Checkpoint,
+  { dataDir }: LoadOptions,
+): Pick<LoadedModel, 'tokenizer' | 'template'> {
   const named = cardOf(source)?.tokenizer;
   if (named) return { tokenizer: loadTokenizer(join(dataFolder(dataDir), named)), template: null };
   if (found.source.endsWith('.gguf')) {

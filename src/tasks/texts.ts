@@ -13,8 +13,8 @@ import { type Corpus, drawInTurn, type LabelledText, splitCorpus } from '../data
 import { readSubjectivity, SUBJECTIVITY_LABELS } from '../data/corpora/subjectivity';
 import { readTrec, TREC_LABELS } from '../data/corpora/trec';
 import { Random } from '../tensor/random';
-import { evaluatePrompted, labelTokens, promptedSet, promptTokens } from './kinds/prompted';
 import { padOf } from '../tokenizers';
+import { evaluatePrompted, labelTokens, promptedSet, promptTokens } from './kinds/prompted';
 import { type Task, textModel } from './task';
 
 /** Held-out texts belong to the task, not to a run. */

@@ -65,7 +65,11 @@ const asChat = ({ prompt, completion, line }: CompletionExample): ChatExample =>
 });
 
 function chatRow(own: Tokenizer, template: ChatTemplate, { messages }: ChatExample): TextExample {
-  const { ids, mask } = encodeChat(own, template, messages);
+  const { ids, mask } = encodeChat(
+    own,
+    template,
+    messages.map((message) => ({ ...message })),
+  );
   return { tokens: ids, learnt: mask };
 }
 
