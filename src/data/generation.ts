@@ -4,7 +4,7 @@ import { UserError } from '../errors';
 import type { Decoder } from '../models/decoder';
 import { generateBatch } from '../models/generate';
 import type { Net } from '../models/model';
-import type { Tokenizer } from '../tokenizers';
+import { endOf, type Tokenizer } from '../tokenizers';
 import { rowsToBatch } from './batching/text';
 import { type Dataset, toEvaluate } from './dataset';
 
@@ -56,7 +56,7 @@ export async function respond(model: Decoder, net: Net, data: AnswerSet, tokeniz
   const prompts = data.items.map((item) => item.prompt);
   // a model that never ends a response is cut off soon after the longest good answer
   const fresh = Math.max(...data.items.map((item) => item.answer.length)) + SLACK;
-  const rows = await generateBatch(model, net, prompts, data.context + SLACK, tokenizer.eos, TOGETHER, fresh);
+  const rows = await generateBatch(model, net, prompts, data.context + SLACK, endOf(tokenizer), TOGETHER, fresh);
   return rows.map((row, i) => tokenizer.decode(row.slice(prompts[i].length)).trim());
 }
 

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { loadLlama2c, modelFile } from '../../models/load';
 import { Random } from '../../tensor/random';
+import { padOf } from '../../tokenizers';
 import { CLINC_LABELS, readClinc } from '../corpora/clinc150';
 import { COLA_LABELS, readCola } from '../corpora/cola';
 import { type Corpus, drawInTurn, type LabelledText, splitCorpus } from '../corpora/corpus';
@@ -104,7 +105,7 @@ function textTask(task: TextTask): Task<{ examples: number; length: number }> {
           })),
           answers,
           o.length,
-          tokenizer.eos,
+          padOf(tokenizer),
         );
       const model = loadLlama2c(base, path);
       return {
