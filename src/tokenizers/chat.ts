@@ -6,7 +6,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { messageOf, UserError } from '../errors';
-import type { GgufValue } from '../formats/gguf';
+import { type GgufValue, openGguf } from '../formats/gguf';
 import { readText } from '../formats/read';
 import { readJsonObject, readTokenizerConfig } from './load';
 import type { Tokenizer } from './tokenizer';
@@ -106,11 +106,15 @@ export function parseChatTemplate(
 }
 
 /**
- * The chat template of a model's folder: `chat_template.jinja`, `chat_template.json`, or the `chat_template` of
- * tokenizer_config.json. @returns null when the folder has none: the model is not one for conversations.
+ * The chat template of a model: `chat_template.jinja`, `chat_template.json`, the `chat_template` of
+ * tokenizer_config.json, or the one within a `.gguf`.
+ * @param place the model's folder, or its `.gguf`.
+ * @returns null when there is none: the model is not one for conversations.
  * @throws UserError naming the file that is broken.
  */
-export function chatTemplate(folder: string): ChatTemplate | null {
+export function chatTemplate(place: string): ChatTemplate | null {
+  if (place.endsWith('.gguf')) return fromGgufFile(place);
+  const folder = place;
   const config = readTokenizerConfig(folder);
   const variables = specialTexts(config);
   const jinja = path.join(folder, 'chat_template.jinja');
@@ -123,7 +127,15 @@ export function chatTemplate(folder: string): ChatTemplate | null {
     const text = choose(object.chat_template, file);
     if (text !== null) return parseChatTemplate(text, variables, file);
   }
-  return null;
+  const files = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+  const ggufs = files.includes('tokenizer.json') ? [] : files.filter((file) => file.endsWith('.gguf'));
+  return ggufs.length === 1 ? fromGgufFile(path.join(folder, ggufs[0])) : null;
+}
+
+function fromGgufFile(file: string): ChatTemplate | null {
+  const gguf = openGguf(file);
+  gguf.close(); // the header is in memory
+  return chatTemplateFromGguf(gguf.metadata, file);
 }
 
 /** The chat template in a GGUF file's metadata; null when there is none. @param source path of the file. */

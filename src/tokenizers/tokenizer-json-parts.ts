@@ -3,6 +3,7 @@
  * library does. The two differ in places, most of them outside plain English: JavaScript's `\w` and `\d` are ASCII, its
  * `\s` has a byte order mark and lacks U+0085, its lower case knows the final sigma, and some of the library's parts
  * ignore an option. Where a part can be said in other parts that agree, it is; where not, it is refused by name.
+ * One difference is left: an added token with `lstrip` or `rstrip` takes along a byte order mark and leaves U+0085.
  */
 import type { UserError } from '../errors';
 

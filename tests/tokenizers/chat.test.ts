@@ -12,6 +12,7 @@ import {
   loadTokenizer,
   parseChatTemplate,
 } from '../../src/tokenizers';
+import { ggufOf, key, TEXT, text } from '../formats/gguf-bytes';
 import { fixturePath, sharedFile } from '../support/data';
 import { tempDir } from '../support/temp';
 
@@ -132,6 +133,17 @@ test('finds the template beside a tokenizer', (t) => {
   assert.equal(render({ ...all, 'chat_template.jinja': say('é🚀') }), '<s>é🚀');
   const { 'chat_template.jinja': _, ...rest } = all;
   assert.equal(render(rest), '<s>json');
+});
+
+test('finds the template in a GGUF, by its name or in its folder', (t) => {
+  const bytes = ggufOf({ keys: [key('tokenizer.chat_template', TEXT, text(CHATML))] });
+  const folder = tempDir(t);
+  fs.writeFileSync(path.join(folder, 'model.gguf'), bytes);
+  for (const place of [folder, path.join(folder, 'model.gguf')]) {
+    assert.equal(chatTemplate(place)?.template, CHATML);
+  }
+  fs.writeFileSync(path.join(folder, 'tokenizer.json'), '{}');
+  assert.equal(chatTemplate(folder), null, 'the tokenizer beside it is another model’s');
 });
 
 test('finds the template in a GGUF’s metadata', () => {
