@@ -14,7 +14,7 @@ import { openShardedSafetensors } from '../formats/safetensors-sharded';
 import { type WeightFile, weightFileOf } from '../formats/weights';
 import { fetchModel, findModel, isHubName, knownModels, parseHubName, type TransferListeners } from '../hub';
 import { dataFolder } from '../project';
-import { type ChatTemplate, chatTemplate, chatTemplateFromGguf, loadTokenizer, type Tokenizer } from '../tokenizers';
+import { type ChatTemplate, chatTemplate, loadTokenizer, type Tokenizer } from '../tokenizers';
 import type { ConfigJson } from './architecture';
 import { type BuildOptions, buildModel } from './auto';
 import { cardOf, cardPath, modelCards } from './cards';
@@ -166,8 +166,7 @@ function textsOf(
   const named = cardOf(source)?.tokenizer;
   if (named) return { tokenizer: loadTokenizer(join(dataFolder(dataDir), named)), template: null };
   if (found.source.endsWith('.gguf')) {
-    const { metadata } = openGguf(found.source);
-    return { tokenizer: loadTokenizer(found.source), template: chatTemplateFromGguf(metadata, found.source) };
+    return { tokenizer: loadTokenizer(found.source), template: chatTemplate(found.source) };
   }
   const has = (name: RegExp) => found.folder !== '' && readdirSync(found.folder).some((file) => name.test(file));
   return {
