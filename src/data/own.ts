@@ -3,6 +3,7 @@
  * cut off the training table.
  */
 import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import { UserError } from '../errors';
 import { readBytes } from '../formats/read';
 import {
@@ -36,7 +37,7 @@ export interface OwnNotes {
   readonly columns: string;
   /** Guesses, rows left out, texts that are in two parts: sentences to show. */
   readonly remarks: readonly string[];
-  /** Where a part comes from: its file, or how it was cut off. */
+  /** Where a part comes from: its file's name, or how it was cut off. */
   readonly validation: string;
   readonly test: string;
   readonly sizes: { readonly train: number; readonly validation: number; readonly test: number };
@@ -164,8 +165,9 @@ function notesOf(
     kind: columns.kind,
     columns: columnsInWords(columns),
     remarks,
-    validation: files.validation ?? (shares.validation === 0 ? NONE : cut(shares.validation)),
-    test: files.test ?? (shares.test === 0 ? NONE : cut(shares.test)),
+    validation:
+      (files.validation && basename(files.validation)) ?? (shares.validation === 0 ? NONE : cut(shares.validation)),
+    test: (files.test && basename(files.test)) ?? (shares.test === 0 ? NONE : cut(shares.test)),
     sizes: { train: parts.train.length, validation: parts.validation.length, test: parts.test.length },
     sha256: Object.fromEntries(named.map(([part, path]) => [part, hash(path)])),
   };
