@@ -50,9 +50,9 @@ export async function checkLabels(train: Dataset): Promise<void> {
   );
 }
 
-/** Bytes of tensors that an eager step holds for one example between its two passes, at least. */
-function bytesAnExample(model: Model, train: Dataset): number {
-  const batch = train.batch([0]);
+/** Bytes of tensors that an eager step holds between its two passes, at least, for the first example so many times. */
+function heldBytes(model: Model, train: Dataset, times: number): number {
+  const batch = train.batch(new Array(times).fill(0));
   const bytes = tf.tidy(() => {
     const before = tf.memory().numBytes;
     model.loss(baseNet(model), batch);
@@ -88,9 +88,12 @@ export function checkBatch(
     );
   }
   if (limit === null || recompute) return;
-  const bytes = bytesAnExample(model, train);
-  if (bytes * batch <= limit) return;
+  const first = heldBytes(model, train, 1);
+  const each = heldBytes(model, train, 2) - first;
+  const needed = first + (batch - 1) * each;
+  if (needed <= limit) return;
+  const most = Math.max(1, 1 + Math.floor((limit - first) / each));
   throw new UserError(
-    `batch ${batch} needs ${gib(bytes * batch)} for its activations, and there are ${gib(limit)}. Lower batch to ${Math.max(1, Math.floor(limit / bytes))} or less, or set recompute=true`,
+    `batch ${batch} needs ${gib(needed)} for its activations, and there are ${gib(limit)}. Lower batch to ${most} or less, or set recompute=true`,
   );
 }
