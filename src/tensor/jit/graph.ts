@@ -3,11 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { projectRoot } from '../../project';
 import { NATIVE_PACKAGE } from '../native';
-import type { HostValues, TensorMeta } from './trace';
-
-/** TensorFlow's numbers of the element types that graphs here use. */
-export const FLOAT = 1;
-export const INT32 = 3;
+import { FLOAT, type HostValues, INT32, type TensorMeta } from './native';
 
 export type Attr =
   | { type: number }
@@ -141,9 +137,14 @@ export class GraphBuilder {
     });
   }
 
-  /** Adds a value to a variable, in place. */
-  add({ handle, meta }: GraphVariable, value: string): string {
-    return this.node('AssignAddVariableOp', [handle, value], { dtype: { type: meta.dtype } });
+  /** The value once `after` is done. */
+  readAfter({ handle, meta }: GraphVariable, after: string): string {
+    return this.node('ReadVariableOp', [handle, `^${after}`], { dtype: { type: meta.dtype } });
+  }
+
+  /** Frees the value; it can be assigned again. */
+  destroy({ handle }: GraphVariable): string {
+    return this.node('DestroyResourceOp', [handle], { ignore_lookup_error: { bool: true } });
   }
 
   /** A node whose fetching makes the others run. */

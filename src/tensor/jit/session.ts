@@ -6,10 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
-import * as tf from '@tensorflow/tfjs';
-import type { OnceFed } from './emit';
-import { INT32 } from './graph';
-import type { NativeBackend } from './trace';
+import type { NativeBackend } from './native';
 
 export class GraphSession {
   private id: number | null;
@@ -41,16 +38,3 @@ export class GraphSession {
 }
 
 const output = (name: string) => (name.includes(':') ? name : `${name}:0`);
-
-/** Feeds the values that a graph takes once. @param done node that waits for all of them. */
-export function runOnce(session: GraphSession, once: readonly OnceFed[], done: string): void {
-  tf.tidy(() => {
-    const feeds = once.map(({ placeholder, value }): [string, TensorInfo] => [
-      placeholder,
-      'values' in value
-        ? tf.tensor(value.values, [...value.shape], value.dtype === INT32 ? 'int32' : 'float32')
-        : value,
-    ]);
-    session.run(new Map(feeds), [done]);
-  });
-}
