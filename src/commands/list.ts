@@ -8,11 +8,7 @@ import { dataFolder } from '../project';
 import { allTasks, findTask } from '../tasks';
 import { trainingSchema } from '../training/options';
 import { parse } from './args';
-
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  return rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i])).join('  ')}`.trimEnd()).join('\n');
-}
+import { columns } from './columns';
 
 const optionRows = (schema: Parameters<typeof describeOptions>[0]) =>
   describeOptions(schema).map(({ key, value, text }) => [key, value, text]);

@@ -20,6 +20,8 @@ export interface EvidenceRequest {
   readonly targets: readonly LinearLayer[];
   readonly training: TrainingOptions;
   readonly random: Random;
+  /** Told of every batch whose gradient was taken. */
+  readonly onBatch?: (done: number, of: number) => void;
 }
 
 export interface Gathered {
@@ -56,6 +58,7 @@ export function gatherEvidence(request: EvidenceRequest): Gathered {
       try {
         yield batch;
       } finally {
+        request.onBatch?.(i + 1, count);
         if (i === 0) first = batch;
         else free(batch);
       }

@@ -8,7 +8,7 @@ import type { LoadedTask, Task } from '../tasks/task';
 import type { Random } from '../tensor/random';
 
 /** A task with its data and its model in memory. */
-export interface Opened extends LoadedTask, Pick<LoadedModel, 'model' | 'tokenizer' | 'folder'> {
+export interface Opened extends LoadedTask, Pick<LoadedModel, 'model' | 'tokenizer' | 'template' | 'folder'> {
   readonly config: ConfigJson;
 }
 

@@ -10,11 +10,12 @@ import { countParams, disposeModel } from '../models/params';
 import { findTask } from '../tasks';
 import { paddingWaste } from '../tasks/dataset';
 import type { Metrics } from '../tasks/task';
-import { startBackend } from '../tensor/backend';
+import { backendInfo, startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
 import { trainableOf } from '../training/step';
 import { type TrainingProgress, train } from '../training/train';
+import { checkBatch, checkLabels, memoryLimit } from './checks';
 import { environmentOf } from './environment';
 import { gatherEvidence } from './evidence';
 import { Meter } from './meter';
@@ -29,6 +30,8 @@ export interface RunContext {
   readonly signal?: AbortSignal;
   /** A run that only chooses an option: it is scored on validation data, at the end, and never sees the test set. */
   readonly tuning?: boolean;
+  /** Called when data and model are in memory, before anything is measured. */
+  readonly onOpened?: (task: Opened) => void;
   /** Called with the trained model before it is freed, e.g. to save the adapter. */
   readonly onTrained?: (task: Opened, adapters: Adapters) => Promise<void>;
 }
@@ -57,6 +60,7 @@ export async function runExperiment(request: RunRequest, context: RunContext): P
   try {
     const random = new Random(spec.seed);
     task = await meter.time('load', () => openTask(spec, context.dataDir, random.fork('task')));
+    context.onOpened?.(task);
     await runLoaded(record, request, task, random, context, meter);
   } catch (error) {
     record.status = 'failed';
@@ -112,6 +116,9 @@ async function runLoaded(
   const { spec } = record;
   const training = trainingSchema.parse(spec.training) as TrainingOptions;
   const targets = selectTargets(task.model, training.targets);
+  checkBatch(task, training, memoryLimit(backendInfo()));
+  findMethod(spec.method).check?.(targets, spec.methodOptions, training.steps);
+  await checkLabels(task.train);
   const parameters = countParams(task.model);
   const adapters = await attach(record, request, task, targets, training, random, meter);
   const evaluate = (step: number, split: 'validation' | 'test') =>

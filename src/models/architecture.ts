@@ -6,7 +6,7 @@ import type { HostTensor, WeightFile } from '../formats/weights';
 import type { Random } from '../tensor/random';
 import type { HeadRequest, Model } from './model';
 import type { Declared, ModuleTree } from './module';
-import { variable } from './params';
+import { transposed, variable } from './params';
 
 export type ConfigJson = Readonly<Record<string, unknown>>;
 
@@ -42,13 +42,6 @@ export interface Architecture<M extends Model = Model> {
   /** Weights that checkpoints may hold and that this computation does not need: buffers, heads of pretraining. */
   readonly unused?: RegExp;
   build(given: Given): Blueprint<M>;
-}
-
-/** [rows, columns] row-major → its transpose. */
-function transposed(data: Float32Array, rows: number, columns: number): Float32Array {
-  const out = new Float32Array(data.length);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = data[i * columns + j];
-  return out;
 }
 
 function checked(weights: WeightFile, declared: Declared, adjust: Blueprint['adjust']): Float32Array {

@@ -5,13 +5,16 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { messageOf, UserError } from '../errors';
+import { openGguf } from '../formats/gguf';
+import { llamaFromGguf } from '../formats/gguf-llama';
 import { readLlama2c } from '../formats/llama2c';
 import { readText } from '../formats/read';
 import { openSafetensors } from '../formats/safetensors';
 import { openShardedSafetensors } from '../formats/safetensors-sharded';
 import { type WeightFile, weightFileOf } from '../formats/weights';
+import { fetchModel, findModel, isHubName, knownModels, parseHubName, type TransferListeners } from '../hub';
 import { dataFolder } from '../project';
-import { listTokenizerFromJson, loadCharTokenizer105, loadLlama2cTokenizer, type Tokenizer } from '../tokenizers';
+import { type ChatTemplate, chatTemplate, loadTokenizer, type Tokenizer } from '../tokenizers';
 import type { ConfigJson } from './architecture';
 import { type BuildOptions, buildModel } from './auto';
 import { cardOf, cardPath, modelCards } from './cards';
@@ -72,16 +75,29 @@ function openLlama2c(path: string): Checkpoint {
   return { config, weights: weightFileOf(tensors, path), source: path, folder: dirname(path) };
 }
 
+function ggufCheckpoint(path: string): Checkpoint {
+  const { config, weights } = llamaFromGguf(openGguf(path));
+  return { config, weights, source: path, folder: dirname(path) };
+}
+
 /** Opens what lies at a path. @throws UserError that says what a model folder must hold. */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   if (!existsSync(path)) throw new UserError(`${path} does not exist`);
   if (!statSync(path).isDirectory()) {
     if (path.endsWith('.bin')) return openLlama2c(path);
+    if (path.endsWith('.gguf')) return ggufCheckpoint(path);
     throw new UserError(
       `${path} is not a model: name a folder with config.json and model.safetensors, a .gguf, or a llama2.c .bin`,
     );
   }
   const config = join(path, 'config.json');
+  const ggufs = existsSync(join(path, 'model.safetensors'))
+    ? []
+    : readdirSync(path).filter((file) => file.endsWith('.gguf'));
+  if (ggufs.length === 1 && !existsSync(`${join(path, 'model.safetensors')}.index.json`)) {
+    return ggufCheckpoint(join(path, ggufs[0]));
+  }
+  if (ggufs.length > 1) throw new UserError(`${path} holds several .gguf files: name one of ${ggufs.join(', ')}`);
   if (!existsSync(config)) {
     throw new UserError(
       `${path} has no config.json: a model's folder holds config.json, model.safetensors and a tokenizer`,
@@ -95,6 +111,8 @@ export interface LoadOptions extends Omit<BuildOptions, 'source'> {
   readonly name?: string;
   /** Folder of downloaded or user-supplied data; default GORA_DATA or `data/cache`. */
   readonly dataDir?: string;
+  /** Told of a download. */
+  readonly listeners?: TransferListeners;
 }
 
 export interface LoadedModel {
@@ -102,12 +120,14 @@ export interface LoadedModel {
   readonly config: ConfigJson;
   /** Null where there is none beside the weights. */
   readonly tokenizer: Tokenizer | null;
+  /** Null where the model is not one for conversations. */
+  readonly template: ChatTemplate | null;
   /** Folder that may hold a preprocessor's configuration. */
   readonly folder: string;
 }
 
-/** Finds a model by the kit's name, a path. */
-async function find(source: string, { dataDir }: LoadOptions): Promise<Checkpoint & { name: string }> {
+/** Finds a model by a known name, a path, or a name on the hub. */
+async function find(source: string, { dataDir, listeners }: LoadOptions): Promise<Checkpoint & { name: string }> {
   const card = cardOf(source);
   if (card?.make) return { ...card.make(), source: card.name, folder: '', name: card.name };
   if (card) {
@@ -121,37 +141,52 @@ async function find(source: string, { dataDir }: LoadOptions): Promise<Checkpoin
       name: card.name,
     };
   }
+  if (isHubName(source)) {
+    const folder = await fetchModel(parseHubName(source), listeners);
+    return { ...(await openCheckpoint(folder)), name: source };
+  }
+  if (knownModels.some(({ name }) => name === source)) {
+    const here = await findModel(source, { data: dataDir });
+    if (!here) throw new UserError(`model ${source} is not here: \`gora models add ${source}\` brings it`);
+    return { ...(await openCheckpoint(here.folder)), name: source };
+  }
   if (existsSync(source)) return { ...(await openCheckpoint(source)), name: basename(source) };
+  const names = [...modelCards(), ...knownModels].map(({ name }) => name);
   throw new UserError(
-    `no model "${source}": it is not a folder or file, and not a name of the kit (${modelCards()
-      .map(({ name }) => name)
-      .join(', ')})`,
+    `no model "${source}": it is no folder or file, no hf:owner/name, and none of the known names (${names.join(', ')})`,
   );
 }
 
-/** The tokenizer beside the weights. */
-function tokenizerOf(source: string, folder: string, { dataDir }: LoadOptions): Tokenizer | null {
+/** What a model of texts has beside its weights. */
+function textsOf(
+  source: string,
+  found: Checkpoint,
+  { dataDir }: LoadOptions,
+): Pick<LoadedModel, 'tokenizer' | 'template'> {
   const named = cardOf(source)?.tokenizer;
-  if (named) {
-    const path = join(dataFolder(dataDir), named);
-    return path.endsWith('.vocab') ? loadCharTokenizer105(path) : loadLlama2cTokenizer(path);
+  if (named) return { tokenizer: loadTokenizer(join(dataFolder(dataDir), named)), template: null };
+  if (found.source.endsWith('.gguf')) {
+    return { tokenizer: loadTokenizer(found.source), template: chatTemplate(found.source) };
   }
-  const list = join(folder, 'vocabulary.json');
-  return existsSync(list) ? listTokenizerFromJson(JSON.parse(readText(list, 'vocabulary'))) : null;
+  const has = (name: RegExp) => found.folder !== '' && readdirSync(found.folder).some((file) => name.test(file));
+  return {
+    tokenizer: has(/^(tokenizer\.json|vocabulary\.json)$/) ? loadTokenizer(found.folder) : null,
+    template: has(/^(chat_template\.(jinja|json)|tokenizer_config\.json)$/) ? chatTemplate(found.folder) : null,
+  };
 }
 
 /**
  * Loads a model.
- * @param source a name of the kit, a folder, a llama2.c `.bin`.
+ * @param source a known name, a folder, a `.gguf`, a llama2.c `.bin`, or `hf:owner/name[@revision]`, which is downloaded
+ * where it is not here yet.
  * @throws UserError naming the file and the key or weight that does not fit.
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<LoadedModel> {
   const found = await find(source, options);
   try {
-    const { name = found.name, ...rest } = options;
+    const { name = found.name, dataDir: _, listeners: __, ...rest } = options;
     const model = buildModel(name, found.config, found.weights, { ...rest, source: found.source });
-    const tokenizer = tokenizerOf(source, found.folder, options);
-    return { model, config: found.config, tokenizer, folder: found.folder };
+    return { model, config: found.config, folder: found.folder, ...textsOf(source, found, options) };
   } finally {
     found.weights.close();
   }

@@ -14,6 +14,13 @@ export function variable(value: Tensor): Variable {
   return made;
 }
 
+/** [rows, columns] row-major → its transpose. */
+export function transposed(data: Float32Array, rows: number, columns: number): Float32Array {
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = data[i * columns + j];
+  return out;
+}
+
 /** A linear weight kept in another form than float32, in place of its parameter (4 bits: methods/quantised.ts). */
 export interface StoredWeight {
   readonly shape: readonly [number, number];

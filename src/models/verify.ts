@@ -40,7 +40,21 @@ export interface Verification {
   /** Greedy tokens that agree, of all; null where the file has none. */
   readonly greedy: { readonly equal: number; readonly of: number } | null;
   readonly loadSeconds: number;
+  /** Growth of the process's peak memory while loading, MiB; right in a process that loads nothing else. */
+  readonly loadMiB: number;
 }
+
+/** Largest difference of a verification's outputs. */
+export const worstOutput = ({ outputs }: Verification): number => Math.max(...Object.values(outputs));
+
+/** Whether outputs, gradients and tokens agree. */
+export const verified = (v: Verification, tolerance = TOLERANCE): boolean =>
+  worstOutput(v) <= tolerance &&
+  (v.gradients ?? 0) <= tolerance &&
+  (v.greedy === null || v.greedy.equal === v.greedy.of);
+
+/** Most memory that the process ever held, MiB. */
+const peakMiB = () => process.resourceUsage().maxRSS / 1024;
 
 export const GOLDEN_FILE = 'golden.json';
 /** Largest relative difference that passes. */
@@ -164,9 +178,10 @@ export async function verifyFolder(folder: string): Promise<Verification> {
   const path = join(folder, GOLDEN_FILE);
   if (!existsSync(path)) throw new UserError(`${folder} has no ${GOLDEN_FILE} to compare with`);
   const golden = JSON.parse(readText(path, 'golden')) as Golden;
-  const began = performance.now();
+  const [began, before] = [performance.now(), peakMiB()];
   const { model, config } = await loadModel(folder, { imageSize: golden.image_size });
   const loadSeconds = (performance.now() - began) / 1000;
+  const loadMiB = peakMiB() - before;
   const batch = batchOf(model, golden);
   try {
     const mask = golden.inputs.attention_mask === undefined ? null : flat(golden.inputs.attention_mask);
@@ -201,6 +216,7 @@ export async function verifyFolder(folder: string): Promise<Verification> {
         : null,
       greedy: await greedy(model, golden, batch),
       loadSeconds,
+      loadMiB,
     };
   } finally {
     for (const tensor of Object.values(batch)) tensor.dispose();

@@ -13,9 +13,9 @@ import { programs } from '../data/reasoning/programs';
 import { wordProblems } from '../data/reasoning/word-problems';
 import type { Decoder } from '../models/model';
 import { Random } from '../tensor/random';
-import type { Tokenizer } from '../tokenizers';
+import { padOf, type Tokenizer } from '../tokenizers';
 import { type AnsweredPrompt, type AnswerSet, answerSet, evaluateAnswers } from './kinds/answers';
-import { padOf, type Task, textModel } from './task';
+import { type Task, textModel } from './task';
 
 const VALIDATION = 150;
 const TEST = 200;

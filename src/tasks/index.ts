@@ -2,6 +2,7 @@
 import { UserError } from '../errors';
 import { fsdd } from './fsdd';
 import { generationTasks } from './generation';
+import { glueTasks } from './glue';
 import { glyphs } from './glyphs';
 import { gsm8k } from './gsm8k';
 import { mnist } from './mnist';
@@ -18,24 +19,23 @@ const registry = new Map<string, Task>();
  * @param replace takes the place of a task of that name: for a notebook cell that runs again.
  * @throws UserError when the name is taken.
  */
-export function registerTask(task: Task<never>, { replace = false } = {}): void {
+export function registerTask<O>(task: Task<O>, { replace = false } = {}): void {
   if (registry.has(task.name) && !replace) throw new UserError(`a task named "${task.name}" is registered already`);
-  registry.set(task.name, task as unknown as Task);
+  // options are parsed by the task's own schema before `open` sees them
+  registry.set(task.name, task as Task<unknown>);
 }
 
-for (const task of [
-  shakespeare,
-  fsdd,
-  glyphs,
-  ...pictureTasks,
-  mnist,
-  ...understandingTasks,
-  ...textTasks,
-  ...generationTasks,
-  svamp,
-  gsm8k,
-])
-  registerTask(task as unknown as Task<never>);
+registerTask(shakespeare);
+registerTask(fsdd);
+registerTask(glyphs);
+for (const task of pictureTasks) registerTask(task);
+registerTask(mnist);
+for (const task of understandingTasks) registerTask(task);
+for (const task of textTasks) registerTask(task);
+for (const task of generationTasks) registerTask(task);
+registerTask(svamp);
+registerTask(gsm8k);
+for (const task of glueTasks) registerTask(task);
 
 /** @throws UserError that lists the known names. */
 export function findTask(name: string): Task {

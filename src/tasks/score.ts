@@ -33,3 +33,20 @@ export async function sumOver(data: Dataset, batchSize: number, compute: (batch:
   });
   return sums;
 }
+
+const TITLES: Readonly<Record<string, string>> = {
+  accuracy: 'Test accuracy (%)',
+  f1: 'Test F1 (%)',
+  macroF1: 'Test macro F1 (%)',
+  matthews: "Test Matthews' correlation (×100)",
+  pearson: "Test Pearson's correlation (×100)",
+  spearman: "Test Spearman's correlation (×100)",
+  loss: 'Test loss (nats a token)',
+  perplexity: 'Test perplexity',
+};
+
+/** A score in words, with `where` before its unit: `Test accuracy, mrpc (%)`. */
+export function scoreTitle(name: string, where: string): string {
+  const title = TITLES[name] ?? name;
+  return / \(/.test(title) ? title.replace(' (', `, ${where} (`) : `${title}, ${where}`;
+}

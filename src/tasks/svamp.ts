@@ -57,7 +57,7 @@ export function encodeProblem({ text, equation }: Problem, tokenizer: Tokenizer,
   const answer = tokenizer.encode(equation, { eos: true });
   const words = tokenizer.encode(`${text} :`);
   return {
-    prompt: [tokenizer.bos, ...words.slice(-(context - answer.length))],
+    prompt: [...tokenizer.encode('', { bos: true }), ...words.slice(-(context - answer.length))],
     answer,
     passes: (response) => response === equation,
   };

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { UserError } from '../errors';
 import type { HeadRequest, Model, ModelKind, Net } from '../models/model';
 import type { Random } from '../tensor/random';
-import type { Tokenizer } from '../tokenizers';
+import type { ChatTemplate, Tokenizer } from '../tokenizers';
 import type { Dataset } from './dataset';
 
 export type Metrics = Record<string, number>;
@@ -29,6 +29,8 @@ export interface TaskModel {
   readonly model: Model;
   /** Null where the folder has none. */
   readonly tokenizer: Tokenizer | null;
+  /** Null where the model is not one for conversations. */
+  readonly template: ChatTemplate | null;
   /** Folder that may hold a preprocessor's configuration. */
   readonly folder: string;
 }
@@ -60,6 +62,9 @@ export interface Task<O = unknown> {
   open(options: O, context: TaskContext): Promise<OpenTask>;
 }
 
+/** A name as records and their files can have it. */
+export const taskName = (text: string): string => text.replace(/[^\w.-]+/g, '-').replace(/^-+|-+$/g, '') || 'own';
+
 /** The tokenizer of a model of texts. @throws UserError when the model's folder has none. */
 export function textModel(model: Model, tokenizer: Tokenizer | null): Tokenizer {
   if (tokenizer) return tokenizer;
@@ -67,6 +72,3 @@ export function textModel(model: Model, tokenizer: Tokenizer | null): Tokenizer 
     `model ${model.name} has no tokenizer beside its weights: put its tokenizer.json (or vocabulary.json) into its folder`,
   );
 }
-
-/** Id that fills rows up. */
-export const padOf = (tokenizer: Tokenizer): number => tokenizer.pad ?? tokenizer.eos;

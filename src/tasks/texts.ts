@@ -13,6 +13,7 @@ import { type Corpus, drawInTurn, type LabelledText, splitCorpus } from '../data
 import { readSubjectivity, SUBJECTIVITY_LABELS } from '../data/corpora/subjectivity';
 import { readTrec, TREC_LABELS } from '../data/corpora/trec';
 import { Random } from '../tensor/random';
+import { padOf } from '../tokenizers';
 import { evaluatePrompted, labelTokens, promptedSet, promptTokens } from './kinds/prompted';
 import { type Task, textModel } from './task';
 
@@ -113,7 +114,7 @@ function textTask(task: TextTask): Task<{ examples: number; length: number }> {
               })),
               answers,
               o.length,
-              own.eos,
+              padOf(own),
             );
           return {
             train: encoded(train),

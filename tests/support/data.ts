@@ -36,6 +36,9 @@ export const sharedFile = (t: TestContext, ...parts: string[]): string | null =>
 export const wheelFile = (t: TestContext, ...parts: string[]): string | null =>
   outsideFile(t, 'GORA_WHEELS', path.join(projectRoot, '..', 'tools'), parts);
 
+/** The path of something in the kit's own data folder. */
+export const bundledFile = (...parts: string[]): string => path.join(projectRoot, 'data', ...parts);
+
 /** The path of a committed fixture. */
 export const fixturePath = (...parts: string[]): string => path.join(projectRoot, 'tests', 'fixtures', ...parts);
 

@@ -4,7 +4,7 @@ import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../src/errors';
 import { findMethod } from '../../src/methods/registry';
-import { decoderInit, makeDecoder } from '../../src/models/decoder';
+import { randomModel } from '../../src/models/auto';
 import { baseNet, disposeModel } from '../../src/models/params';
 import { bucketed, bucketLengths } from '../../src/tasks/batching/buckets';
 import { bucketedTexts, firstFit, packed, paddedTexts, type TextExample } from '../../src/tasks/batching/text';
@@ -18,18 +18,19 @@ import { assertClose } from '../support/close';
 
 const VOCAB = 23;
 const CONFIG = {
-  dim: 16,
-  hidden: 24,
-  layers: 2,
-  heads: 4,
-  kvHeads: 2,
-  vocab: VOCAB,
-  context: 32,
-  tied: false,
-  rope: 'halves',
-} as const;
+  model_type: 'llama',
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  vocab_size: VOCAB,
+  max_position_embeddings: 32,
+  tie_word_embeddings: false,
+  rms_norm_eps: 1e-5,
+};
 
-const decoder = () => makeDecoder('small', CONFIG, decoderInit(CONFIG, new Random(3)), 'test');
+const decoder = () => randomModel('small', CONFIG, new Random(3));
 
 function texts(count: number, longest: number): TextExample[] {
   const random = new Random(4, 'texts');

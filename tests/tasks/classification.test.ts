@@ -18,10 +18,11 @@ function plainClassifier(classes: number, d: number): Model {
   ]);
   return {
     name: 'plain',
+    kind: 'features',
     config: {},
     params,
     linears: [],
-    head: [],
+    head: ['head.weight', 'head.bias'],
     features,
     logits: (net, batch) =>
       linear(features(net, batch), net.get('head.weight') as tf.Tensor2D, net.get('head.bias') as tf.Tensor1D),

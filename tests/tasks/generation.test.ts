@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { decoderInit, makeDecoder } from '../../src/models/decoder';
+import { randomModel } from '../../src/models/auto';
+import type { Decoder } from '../../src/models/model';
 import { baseNet, disposeModel } from '../../src/models/params';
 import { answerSet, evaluateAnswers, respond } from '../../src/tasks/kinds/answers';
 import { startBackend } from '../../src/tensor/backend';
@@ -38,9 +39,12 @@ test('the loss is on the answer and its end mark alone', async () => {
 });
 
 test('scores count what passes and weigh every token of an answer alike', async () => {
-  const config = { dim: 16, hidden: 24, layers: 1, heads: 2, kvHeads: 2, vocab: 9, context: 12, tied: true } as const;
-  const full = { ...config, rope: 'interleaved' as const };
-  const model = makeDecoder('random', full, decoderInit(full, new Random(1)), 'random');
+  const config = {
+    ...{ model_type: 'llama', hidden_size: 16, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2 },
+    ...{ vocab_size: 9, max_position_embeddings: 12, tie_word_embeddings: true, rms_norm_eps: 1e-5 },
+    rope_interleaved: true,
+  };
+  const model = randomModel('random', config, new Random(1)) as Decoder;
   const net = baseNet(model);
   const items = [item('ab', 'c'), item('abc', 'defa'), item('f', 'ee', () => true), item('e', 'b', () => false)];
   const responses = await respond(model, net, answerSet(items, 10), tokenizer);

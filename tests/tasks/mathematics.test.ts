@@ -1,9 +1,9 @@
 /** SVAMP and GSM8K: how their files are read. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseSolutions } from '../../../src/tasks/gsm8k';
-import { encodeProblem, parseProblems } from '../../../src/tasks/svamp';
-import { CharTokenizer } from '../../../src/tokenizers';
+import { parseSolutions } from '../../src/tasks/gsm8k';
+import { encodeProblem, parseProblems } from '../../src/tasks/svamp';
+import { CharTokenizer } from '../../src/tokenizers';
 
 test('numbers of a problem become letters that its text has not', () => {
   const table = 'Question,Equation\n"Bryan has  number0 books , and number1 more .",- number1 number0\n';

@@ -8,10 +8,11 @@ import { readMnist } from '../../src/data/mnist';
 import { FEATURES, TOKENS } from '../../src/data/pictures';
 import { UserError } from '../../src/errors';
 import { baseNet, disposeModel } from '../../src/models/params';
-import { mnist, splitMnist } from '../../src/tasks/mnist';
+import { splitMnist } from '../../src/tasks/mnist';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
 import { dataFile } from '../support/data';
+import { openWith } from '../support/open';
 import { tempDir } from '../support/temp';
 
 function idx(shape: readonly number[], data: Uint8Array): Buffer {
@@ -74,11 +75,7 @@ test('the split is fixed, complete and without overlap', () => {
 describe('mnist task', () => {
   before(() => startBackend());
   const load = (dataDir: string, seed: number, options: Record<string, unknown>) =>
-    mnist.load(mnist.options.parse(options), {
-      dataDir,
-      model: 'fashion-vit',
-      random: new Random(seed).fork('task'),
-    });
+    openWith('mnist', options, new Random(seed).fork('task'), { dataDir });
   const labelsOf = async (task: Awaited<ReturnType<typeof load>>) => {
     const batch = task.train.batch([...Array(task.train.size).keys()]);
     const [labels, features] = [[...(await batch.labels.data())], await batch.features.data()];

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { decoderInit, makeDecoder } from '../../src/models/decoder';
+import { randomModel } from '../../src/models/auto';
 import type { Model, Net } from '../../src/models/model';
 import { baseNet, disposeModel } from '../../src/models/params';
 import { evaluatePrompted, labelTokens, promptedSet, promptTokens } from '../../src/tasks/kinds/prompted';
@@ -102,13 +102,11 @@ describe('scores', () => {
   });
 
   it('do not depend on padding or on the other texts of the batch', async () => {
-    const config = { dim: 16, hidden: 24, layers: 2, heads: 2, kvHeads: 2, vocab: 24, context: 16, tied: true };
-    const model = makeDecoder(
-      'd',
-      { ...config, rope: 'halves' },
-      decoderInit({ ...config, rope: 'halves' }, new Random(4)),
-      'd',
-    );
+    const config = {
+      ...{ model_type: 'llama', hidden_size: 16, intermediate_size: 24, num_hidden_layers: 2, num_attention_heads: 2 },
+      ...{ vocab_size: 24, max_position_embeddings: 16, tie_word_embeddings: true, rms_norm_eps: 1e-5 },
+    };
+    const model = randomModel('d', config, new Random(4));
     const net = baseNet(model);
     const padded = promptedSet(examples, answers, 9, 3);
     const a = await evaluatePrompted(model, net, data, answers);

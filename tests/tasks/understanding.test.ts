@@ -6,23 +6,19 @@ import { type UnderstandingSet, understandingSets, writeExamples } from '../../s
 import { grammarTokenizer } from '../../src/data/grammar/vocabulary';
 import { runExperiment } from '../../src/experiments/run';
 import { resolveSpec } from '../../src/experiments/spec';
+import type { EncoderDecoder } from '../../src/models/model';
 import { disposeModel } from '../../src/models/params';
-import type { T5 } from '../../src/models/t5';
-import { findTask } from '../../src/tasks';
 import { evaluateLabels } from '../../src/tasks/kinds/sequences';
 import { heldOut } from '../../src/tasks/understanding';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
+import { openWith } from '../support/open';
 
 before(async () => {
   await startBackend();
 });
 
-const load = (set: UnderstandingSet, seed: number) => {
-  const task = findTask(set.name);
-  const options = task.options.parse({ shots: 12 });
-  return task.load(options, { dataDir: 'nowhere', model: 'grammar-t5', random: new Random(seed) });
-};
+const load = (set: UnderstandingSet, seed: number) => openWith(set.name, { shots: 12 }, new Random(seed));
 
 describe('understanding tasks', () => {
   it('are five, registered, and within the budget of a run', () => {
@@ -68,7 +64,7 @@ describe('understanding tasks', () => {
     };
     // a decoder that prefers label 40, and token 3 above both
     const fake = {
-      config: { pad: 0 },
+      start: 0,
       encode: () => ({}),
       decode: () =>
         tf.tensor2d(
@@ -77,7 +73,7 @@ describe('understanding tasks', () => {
           ).flat(),
           [3, 50],
         ),
-    } as unknown as T5;
+    } as unknown as EncoderDecoder;
     const { accuracy, loss } = await evaluateLabels(fake, {} as never, data, labels);
     assert.ok(Math.abs(accuracy - 100 / 3) < 1e-9);
     const right = Math.log(1 + Math.exp(-1));

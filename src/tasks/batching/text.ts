@@ -16,6 +16,8 @@ export interface TextExample {
   readonly tokens: readonly number[];
   /** Tokens at the front that are given, not learnt: the prompt. Default 0. */
   readonly prompt?: number;
+  /** 1 for every token that is learnt, 0 for the others (a conversation's questions); takes the place of `prompt`. */
+  readonly learnt?: readonly number[];
 }
 
 /** Places a text takes: every token but the last predicts the next one. */
@@ -50,7 +52,8 @@ export function rowsToBatch(
       const places = placesOf(example);
       tokens.set(example.tokens.slice(0, -1), at);
       targets.set(example.tokens.slice(1), at);
-      weights.fill(1, at + Math.min(places, Math.max(0, (example.prompt ?? 0) - 1)), at + places);
+      if (example.learnt) weights.set(example.learnt.slice(1), at);
+      else weights.fill(1, at + Math.min(places, Math.max(0, (example.prompt ?? 0) - 1)), at + places);
       owner.fill(k + 1, at, at + places);
       at += places;
     });

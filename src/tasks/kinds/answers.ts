@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../errors';
 import { generateBatch } from '../../models/generate';
 import type { Decoder, Net } from '../../models/model';
-import type { Tokenizer } from '../../tokenizers';
+import { endOf, type Tokenizer } from '../../tokenizers';
 import { rowsToBatch } from '../batching/text';
 import type { Dataset } from '../dataset';
 import { sumOver } from '../score';
@@ -56,7 +56,7 @@ export async function respond(model: Decoder, net: Net, data: AnswerSet, tokeniz
   const prompts = data.items.map((item) => item.prompt);
   // a model that never ends a response is cut off soon after the longest good answer
   const fresh = Math.max(...data.items.map((item) => item.answer.length)) + SLACK;
-  const rows = await generateBatch(model, net, prompts, data.context + SLACK, tokenizer.eos, TOGETHER, fresh);
+  const rows = await generateBatch(model, net, prompts, data.context + SLACK, endOf(tokenizer), TOGETHER, fresh);
   return rows.map((row, i) => tokenizer.decode(row.slice(prompts[i].length)).trim());
 }
 

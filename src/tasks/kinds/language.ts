@@ -1,9 +1,10 @@
 /** Language-model data: windows over a token stream, and loss per token. */
 import * as tf from '@tensorflow/tfjs';
+import { perplexity } from '../../data/metrics';
 import { UserError } from '../../errors';
 import type { Model, Net } from '../../models/model';
 import type { Dataset } from '../dataset';
-import { overBatches } from '../score';
+import { overBatches, sumOver } from '../score';
 import type { Metrics } from '../task';
 
 /** A stretch of text as tokens; `bytes` is its length in UTF-8. */
@@ -65,4 +66,13 @@ export async function evaluateLanguage(model: Model, net: Net, data: WindowSet, 
   );
   const loss = total / data.size;
   return { loss, bitsPerByte: loss / Math.LN2 / data.bytesPerToken };
+}
+
+/** Mean loss of the learnt tokens, nats, and its exponential. @throws UserError when the set is empty. */
+export async function evaluateTokens(model: Model, net: Net, data: Dataset, batch = 16): Promise<Metrics> {
+  const [nats, tokens] = await sumOver(data, batch, (part) => {
+    const count = tf.sum(part.weights);
+    return tf.stack([tf.mul(model.loss(net, part), count), count]);
+  });
+  return { loss: nats / tokens, perplexity: perplexity(nats / tokens) };
 }
