@@ -53,7 +53,7 @@ export async function evaluateCommand(args: string[]): Promise<number> {
   process.stdout.write(`${what}, ${found.examples} examples (${split}):\n${columns(rows)}\n`);
   if (found.untrainedHead) {
     process.stderr.write(
-      'the head was made for this task and was never trained: such scores say nothing of the model\n',
+      'the head was made for this task and no adapter brought a trained one: the scores are mostly those of that head\n',
     );
   }
   return 0;

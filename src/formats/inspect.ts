@@ -79,12 +79,12 @@ function tensorsOf(file: WeightFile, values: boolean): InspectedTensor[] {
 }
 
 /** `F32 12, F16 3`, most first. */
-function tally(items: readonly string[]): string {
+function tally(items: readonly string[], between = ' '): string {
   const counts = new Map<string, number>();
   for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
   return [...counts]
     .sort((a, b) => b[1] - a[1])
-    .map(([item, count]) => `${item} ${count}`)
+    .map(([item, count]) => `${item}${between}${count}`)
     .join(', ');
 }
 
@@ -284,7 +284,7 @@ function inspectAdapter(folder: string): Inspection {
       facts: [
         ...fields,
         ['layers', String(layers.length)],
-        ['ranks', tally(ranks).replace(/(\S+) (\d+)/g, '$1 ×$2')],
+        ['ranks', tally(ranks, ' ×')],
         ...(modules.length > 0 ? [['whole modules', short(modules)] as [string, string]] : []),
         ...sizeFacts(tensors),
       ],

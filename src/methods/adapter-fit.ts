@@ -69,7 +69,7 @@ export function attachFolder(model: Model, folder: string): Adapters {
 }
 
 /** Last weight of a head [outputs, dim], as architectures name it. */
-const HEAD = /^(classifier|classifier\.out_proj|score)\.weight$/;
+const HEAD = /^(classifier|classifier\.out_proj|score|head)\.weight$/;
 
 /** The head that an adapter brings along, so that a base without one can take it; undefined where it brings none. */
 export function headIn(folder: string): HeadRequest | undefined {
