@@ -1,5 +1,7 @@
 /** Options of training, with the papers' defaults (AdamW, warm-up 3 %, cosine, no decay). */
 import { z } from 'zod';
+import { UserError } from '../errors';
+import { SCHEDULES } from './schedule';
 
 export const trainingSchema = z.strictObject({
   targets: z.string().default('all').describe('layers to adapt: all, attention, types, /pattern/'),
@@ -18,8 +20,31 @@ export const trainingSchema = z.strictObject({
   epsilon: z.number().positive().default(1e-8),
   evalEvery: z.int().nonnegative().default(0).describe('validate every so many steps, 0 = only at the end'),
   compile: z.boolean().default(true).describe('run steps as one TensorFlow graph where the backend can'),
-  // no default: a key with one would rename every record
+  // no defaults from here on: a key with one would rename every record
   recompute: z.boolean().optional().describe('compute blocks again in the backward pass: less memory, more time'),
+  schedule: z.enum(SCHEDULES).optional().describe('how the rate falls after the warm-up; default cosine'),
+  epochs: z.number().positive().optional().describe('passes over the training set, in place of steps'),
+  accumulate: z.int().positive().optional().describe('batches whose gradients make one step; default 1'),
+  patience: z
+    .int()
+    .positive()
+    .optional()
+    .describe('stop after so many validations without a better one; keep the best'),
+  labelSmoothing: z.number().min(0).lt(1).optional().describe('share of a label that goes to all classes alike'),
 });
 
 export type TrainingOptions = z.infer<typeof trainingSchema>;
+
+/**
+ * The options with `steps` as a number of steps of this training set: those of `epochs` where it is given.
+ * @param size examples of the training set.
+ * @throws UserError when options need each other.
+ */
+export function forSet(options: TrainingOptions, size: number): TrainingOptions {
+  if (options.patience !== undefined && options.evalEvery === 0) {
+    throw new UserError('patience counts validations during training: set evalEvery, in steps, as well');
+  }
+  if (options.epochs === undefined) return options;
+  const examples = options.batch * (options.accumulate ?? 1);
+  return { ...options, steps: Math.max(1, Math.ceil((options.epochs * size) / examples)) };
+}
