@@ -98,7 +98,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** A reader that closed the pipe (`| head`) wants no more; any other failure of the output is one line and code 1. */
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') process.stderr.write(`gora: cannot write the output: ${error.message}\n`);
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+}
+
 if (require.main === module) {
+  process.stdout.on('error', onOutputError);
   main(process.argv.slice(2)).then((code) => {
     process.exitCode = code;
   });

@@ -10,11 +10,12 @@ import { countParams, disposeModel } from '../models/params';
 import { findTask } from '../tasks';
 import { paddingWaste } from '../tasks/dataset';
 import type { Metrics } from '../tasks/task';
-import { startBackend } from '../tensor/backend';
+import { backendInfo, startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { forSet, type TrainingOptions, trainingSchema } from '../training/options';
 import { trainableOf } from '../training/step';
 import { type TrainingProgress, train } from '../training/train';
+import { checkBatch, checkLabels, memoryLimit } from './checks';
 import { environmentOf } from './environment';
 import { gatherEvidence } from './evidence';
 import { Meter } from './meter';
@@ -115,6 +116,9 @@ async function runLoaded(
   const { spec } = record;
   const training = forSet(trainingSchema.parse(spec.training) as TrainingOptions, task.train.size);
   const targets = selectTargets(task.model, training.targets);
+  checkBatch(task, training, memoryLimit(backendInfo()));
+  findMethod(spec.method).check?.(targets, spec.methodOptions, training.steps);
+  await checkLabels(task.train);
   const parameters = countParams(task.model);
   const adapters = await attach(record, request, task, targets, training, random, meter);
   const evaluate = (step: number, split: 'validation' | 'test') =>

@@ -31,6 +31,7 @@ export async function methodSizes(
     const options = trainingSchema.parse(training) as TrainingOptions;
     const targets = selectTargets(loaded.model, options.targets);
     try {
+      method.check?.(targets, methodOptions, options.steps);
       const { evidence, release } = gatherEvidence({
         method,
         methodOptions,
