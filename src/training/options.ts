@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { positiveFloat } from '../methods/options';
+import { SCHEDULES } from './schedule';
 
 /** Decay of a moving average. At 1 the average stays 0, and its bias correction 1/(1 − βᵗ) divides by 0. */
 const beta = z.number().min(0).lt(1, 'β must be below 1: at 1 the bias correction 1/(1 − βᵗ) divides by 0');
@@ -25,8 +26,17 @@ const fields = z.strictObject({
   epsilon: positiveFloat.default(1e-8).describe('added to the root of the mean squared gradient'),
   evalEvery: z.int().nonnegative().default(0).describe('validate every so many steps, 0 = only at the end'),
   compile: z.boolean().default(true).describe('run steps as one TensorFlow graph where the backend can'),
-  // no default: a key with one would rename every record
+  // no defaults from here on: a key with one would rename every record
   recompute: z.boolean().optional().describe('compute blocks again in the backward pass: less memory, more time'),
+  schedule: z.enum(SCHEDULES).optional().describe('how the rate falls after the warm-up; default cosine'),
+  epochs: z.number().positive().optional().describe('passes over the training set, in place of steps'),
+  accumulate: z.int().positive().optional().describe('batches whose gradients make one step; default 1'),
+  patience: z
+    .int()
+    .positive()
+    .optional()
+    .describe('stop after so many validations without a better one; keep the best'),
+  labelSmoothing: z.number().min(0).lt(1).optional().describe('share of a label that goes to all classes alike'),
 });
 
 export const trainingSchema = fields.superRefine((o, context) => {
@@ -39,9 +49,22 @@ export const trainingSchema = fields.superRefine((o, context) => {
       `lr·weightDecay is ${product} and must be below 1: each step would take the whole weight away`,
     );
   }
+  if (o.patience !== undefined && o.evalEvery === 0) {
+    refuse('patience', 'counts validations during training: set evalEvery, in steps, as well');
+  }
   if (o.clip > 0 && o.clip <= o.epsilon) {
     refuse('clip', `${o.clip} must be above epsilon ${o.epsilon}, in which gradients that small are lost`);
   }
 });
 
 export type TrainingOptions = z.infer<typeof trainingSchema>;
+
+/**
+ * The options with `steps` as a number of steps of this training set: those of `epochs` where it is given.
+ * @param size examples of the training set.
+ */
+export function forSet(options: TrainingOptions, size: number): TrainingOptions {
+  if (options.epochs === undefined) return options;
+  const examples = options.batch * (options.accumulate ?? 1);
+  return { ...options, steps: Math.max(1, Math.ceil((options.epochs * size) / examples)) };
+}

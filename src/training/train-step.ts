@@ -1,6 +1,6 @@
 /**
- * One training step as a function of batch and scalars, run as a graph where one can serve: loss, gradients and update
- * together, or loss and gradients alone where the method works on them in JavaScript.
+ * One training step as a function of batch and scalars: loss, gradients and the chain of links that updates, run as a
+ * graph where one can serve. Links that work in JavaScript stand outside: the graph then ends where the first begins.
  */
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
@@ -8,8 +8,9 @@ import type { Adapters } from '../methods/method';
 import type { Model } from '../models/model';
 import type { Batch, Tensors } from '../tensor/batch';
 import { type Jit, jit } from '../tensor/jit/jit';
-import type { AdamW, StepScalars } from './adamw';
-import { finishStep, lossAndGradients, type StepGradients, type StepResult } from './step';
+import type { AdamW } from './adamw';
+import { lossAndGradients, type StepResult } from './step';
+import { applyLinks, type Link, scalarsOf, updateOf } from './transforms';
 
 export interface TrainStepOptions {
   /** Largest gradient norm, 0 = off. */
@@ -20,6 +21,9 @@ export interface TrainStepOptions {
   readonly steps: number;
   /** Keep the blocks' inputs alone and compute the blocks again in the backward pass. */
   readonly recompute?: boolean;
+  /** Batches whose gradients make one step. */
+  readonly accumulate?: number;
+  readonly labelSmoothing?: number;
 }
 
 /** Fewer steps do not repay building a graph. */
@@ -28,14 +32,15 @@ const FEWEST_STEPS = 8;
 /** `compiled gradients`: forward and backward pass are a graph, the update runs eagerly. */
 export type StepMode = 'eager' | 'compiled' | 'compiled gradients';
 
-/** Names of the scalars among the inputs; those of a batch have no such prefix. */
-const SCALAR = 'step.';
+/** Prefixes of names that go into the graph and come out of it; those of a batch have none. */
+const SCALAR = 'scalar.';
+const REPORT = 'report.';
 const GRADIENT = 'gradient.';
 
 /** Entries whose names begin with a prefix, without it. */
-function under(prefix: string, all: Tensors): Record<string, Tensor> {
+function under<T extends Tensor>(prefix: string, all: Tensors): Record<string, T> {
   const own = Object.entries(all).filter(([name]) => name.startsWith(prefix));
-  return Object.fromEntries(own.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+  return Object.fromEntries(own.map(([name, tensor]) => [name.slice(prefix.length), tensor as T]));
 }
 
 const named = (prefix: string, all: Tensors): Tensors =>
@@ -44,10 +49,17 @@ const named = (prefix: string, all: Tensors): Tensors =>
 const batchIn = (inputs: Tensors): Batch =>
   Object.fromEntries(Object.entries(inputs).filter(([name]) => !name.startsWith(SCALAR)));
 
+/** Examples or labelled tokens: what a batch's mean loss is the mean of. */
+function weightOf(batch: Batch): number {
+  if (batch.weights) return Array.from(batch.weights.dataSync()).reduce((sum, weight) => sum + weight, 0);
+  return Object.values(batch)[0].shape[0] as number;
+}
+
 export class TrainStep {
+  private readonly links: readonly Link[];
+  /** Links that are part of the graph; the others follow in JavaScript. */
+  private readonly inside: number;
   private readonly jit: Jit<Tensors, Tensors>;
-  /** The method works on gradients in JavaScript, so its update cannot be part of the graph. */
-  private readonly partly: boolean;
   /** Live tensor bytes of the last pass that JavaScript ran or traced, above those before it. */
   private bytes = 0;
   private kept = 0;
@@ -58,49 +70,52 @@ export class TrainStep {
     private readonly optimiser: AdamW,
     private readonly options: TrainStepOptions,
   ) {
-    const { compile, steps } = options;
-    this.partly = Boolean(adapters.rewriteGradients || adapters.afterStep);
-    const eager = !compile
-      ? 'switched off'
-      : steps < FEWEST_STEPS
-        ? `${steps} steps do not repay building a graph`
-        : null;
-    this.jit = this.partly
-      ? jit(
-          (inputs) => {
-            const { loss, gradients } = this.pass(inputs);
-            return { loss, ...named(GRADIENT, gradients) };
-          },
-          { reads: optimiser.parameters.map(({ value }) => value), eager },
-        )
-      : jit(
-          (inputs) => {
-            const scalars = under(SCALAR, inputs) as unknown as StepScalars;
-            const { loss, norm } = finishStep(this.adapters, this.optimiser, this.pass(inputs), scalars, options.clip);
-            return { loss, norm };
-          },
-          { state: optimiser.variables, eager },
-        );
+    const { compile, steps, accumulate = 1 } = options;
+    this.links = updateOf(adapters, optimiser, options.clip);
+    const first = this.links.findIndex((link) => link.inJavaScript);
+    this.inside = accumulate > 1 ? 0 : first < 0 ? this.links.length : first;
+    const inside = this.links.slice(0, this.inside);
+    const state = inside.flatMap((link) => link.state ?? []);
+    const few = steps < FEWEST_STEPS ? `${steps} steps do not repay building a graph` : null;
+    this.jit = jit((inputs) => this.compute(inputs, inside), {
+      state,
+      reads: state.length > 0 ? [] : optimiser.parameters.map(({ value }) => value),
+      eager: compile ? few : 'switched off',
+    });
   }
 
-  private pass(batch: Tensors): StepGradients {
-    const { parameters } = this.optimiser;
+  /** What the graph is of: a pass, the links inside, and what the links outside need. */
+  private compute(inputs: Tensors, inside: readonly Link[]): Tensors {
     const before = tf.memory().numBytes;
-    const found = lossAndGradients(this.model, this.adapters, parameters, batchIn(batch), this.options.recompute);
-    this.bytes = found.bytes - before;
-    this.kept = found.kept;
-    return found;
+    const { loss, gradients, bytes, kept } = lossAndGradients(
+      this.model,
+      this.adapters,
+      this.optimiser.parameters,
+      batchIn(inputs),
+      this.options.recompute,
+      this.options.labelSmoothing,
+    );
+    [this.bytes, this.kept] = [bytes - before, kept];
+    const report: Record<string, Scalar> = {};
+    const passed = applyLinks(inside, gradients, { step: 0, scalars: under<Scalar>(SCALAR, inputs), report });
+    const outputs = { loss, ...named(REPORT, report) };
+    if (this.inside < this.links.length) return { ...outputs, ...named(GRADIENT, passed) };
+    tf.dispose(passed);
+    return outputs;
   }
 
   /** How steps of the commonest shape run. */
   get mode(): StepMode {
     if (this.jit.why !== null) return 'eager';
-    return this.partly ? 'compiled gradients' : 'compiled';
+    return this.inside > 0 ? 'compiled' : 'compiled gradients';
   }
 
   /** Why they run eagerly or in part eagerly; null when they are compiled as a whole. */
   get why(): string | null {
-    return this.jit.why ?? (this.partly ? `${this.adapters.method} works on gradients in JavaScript` : null);
+    if (this.jit.why !== null || this.inside === this.links.length) return this.jit.why;
+    const { accumulate = 1 } = this.options;
+    if (accumulate > 1) return `gradients of ${accumulate} batches are added up`;
+    return `${this.adapters.method} works on gradients in JavaScript`;
   }
 
   /** Batch shapes met so far. */
@@ -108,29 +123,49 @@ export class TrainStep {
     return this.jit.shapes;
   }
 
-  /** Runs step t = 1, 2, … The caller disposes loss and norm. */
-  run(batch: Batch, step: number, lr: number): StepResult {
-    const { optimiser, adapters } = this;
-    const scalars = optimiser.scalars(step, lr);
+  /** Runs step t = 1, 2, … on a batch, or on several whose gradients are added up. The caller disposes the result. */
+  run(batches: Batch | readonly Batch[], step: number, lr: number): StepResult {
+    const all = Array.isArray(batches) ? (batches as readonly Batch[]) : [batches as Batch];
+    const scalars = scalarsOf(this.links, step, lr);
     const before = tf.memory().numBytes;
     this.bytes = this.kept = 0;
-    try {
-      if (!this.partly) {
-        const { loss, norm } = this.jit.run({ ...batch, ...named(SCALAR, scalars as unknown as Tensors) });
-        return { loss: loss as Scalar, norm: norm as Scalar, ...this.memory(before) };
-      }
-      const found = this.jit.run(batch);
-      const memory = this.memory(before);
-      const gradients = under(GRADIENT, found);
-      const pass = { loss: found.loss as Scalar, gradients, ...memory };
-      return { ...finishStep(adapters, optimiser, pass, scalars, this.options.clip, step), ...memory };
-    } finally {
-      tf.dispose(scalars as unknown as tf.TensorContainer);
+    const found = all.length === 1 ? this.jit.run({ ...all[0], ...this.fed(scalars) }) : this.addedUp(all);
+    const memory = { bytes: this.bytes > 0 ? before + this.bytes : 0, kept: this.kept };
+    const report = under<Scalar>(REPORT, found);
+    const outside = this.links.slice(this.inside);
+    if (outside.length > 0) {
+      if (this.inside > 0) this.jit.sync();
+      tf.dispose(applyLinks(outside, under(GRADIENT, found), { step, scalars, report }));
     }
+    tf.dispose(scalars);
+    return { loss: found.loss as Scalar, norm: report.norm, ...memory };
   }
 
-  private memory(before: number): { bytes: number; kept: number } {
-    return { bytes: this.bytes > 0 ? before + this.bytes : 0, kept: this.kept };
+  /** Scalars that the links in the graph take. */
+  private fed(scalars: Record<string, Scalar>): Tensors {
+    return this.inside > 0 ? named(SCALAR, scalars) : {};
+  }
+
+  /** Loss and gradients of all batches together, as of one large batch. */
+  private addedUp(batches: readonly Batch[]): Tensors {
+    const weights = batches.map(weightOf);
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    let sums: Record<string, Tensor> = {};
+    for (const [i, batch] of batches.entries()) {
+      if (weights[i] === 0 && total > 0) continue; // no label in it: its mean is of nothing
+      const found = this.jit.run(batch);
+      const before = sums;
+      sums = tf.tidy(() =>
+        Object.fromEntries(
+          Object.entries(found).map(([name, tensor]) => {
+            const part = tf.mul(tensor, weights[i] / total);
+            return [name, before[name] ? tf.add(before[name], part) : part];
+          }),
+        ),
+      );
+      tf.dispose([before, found] as unknown as tf.TensorContainer);
+    }
+    return sums;
   }
 
   /** Brings the parameters' values back into their variables, for evaluation and saving. */

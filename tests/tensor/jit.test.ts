@@ -86,7 +86,7 @@ test('state lives in the graph: empty outside until it is asked for, and what is
   assert.throws(() => graph.run({ x: wide }), /shape|Error/i); // assign refuses it in both ways
   graph.dispose();
   assert.deepEqual([...sum.dataSync()], [103, 230]);
-  // 4m₃ with 4m = 4m/2 + x: [8, 16] → [5, 18] → [3.5, 19] → [2.75, 19.5]
+  // the eager call took the state out: 4m₃ with 4m = 4m/2 + x is [8, 16] → [5, 18] → [3.5, 19] → [2.75, 19.5]
   assert.deepEqual([...moment.dataSync()], [2.75 / 4, 19.5 / 4]);
 });
 

@@ -63,8 +63,8 @@ async function trained(
   }
 }
 
-/** Methods whose update works in JavaScript on gradients. */
-const PARTLY = new Set(['adalora', 'lora-pro']);
+/** Methods whose update begins in JavaScript. */
+const PARTLY = new Set(['lora-pro']);
 /** Methods compared over 50 steps. */
 const LONG = new Set(['full', 'lora', 'dora', 'gora']);
 

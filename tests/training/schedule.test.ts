@@ -1,8 +1,12 @@
 /** Warm-up and cosine decay against transformers' schedules under PyTorch (scripts/goldens/schedule.py). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { scheduleFactor } from '../../src/training/schedule';
+import { SCHEDULES, type Schedule, scheduleFactor } from '../../src/training/schedule';
 import { fixture } from '../support/data';
+
+const golden = fixture<{
+  schedules: { steps: number; warmup: number; minLr: number; rates: Record<Schedule, number[]> };
+}>('training.json');
 
 interface Case {
   readonly steps: number;
@@ -41,3 +45,13 @@ test('the warm-up rises in equal steps to the peak, which the first step after i
   assert.ok(factors[11] < 1);
   assert.equal(scheduleFactor(1, 1, 0, 0), 1, 'a run of one step takes the peak');
 });
+
+for (const schedule of SCHEDULES) {
+  test(`${schedule}: the rates of PyTorch's schedulers`, () => {
+    const { steps, warmup, minLr, rates } = golden.schedules;
+    rates[schedule].forEach((rate, i) => {
+      const own = scheduleFactor(i + 1, steps, warmup, minLr, schedule);
+      assert.ok(Math.abs(own - rate) < 1e-9, `step ${i + 1}: ${own} against ${rate}`);
+    });
+  });
+}

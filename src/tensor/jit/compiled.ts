@@ -10,15 +10,17 @@ import type { Plan } from './plan';
 import { GraphSession } from './session';
 import type { Trace } from './trace';
 
-/** Placeholders that set variables, and the node that says it is done. */
+/** Placeholders that set variables, and the nodes that say it is done: of each, and of all. */
 interface Setter {
   readonly feeds: readonly string[];
-  readonly done: string;
+  readonly each: readonly string[];
+  readonly all: string;
 }
 
 function setterOf(graph: GraphBuilder, variables: readonly GraphVariable[]): Setter {
   const feeds = variables.map(({ meta }) => graph.placeholder(meta));
-  return { feeds, done: graph.barrier(variables.map((variable, i) => graph.assign(variable, feeds[i]))) };
+  const assigned = variables.map((variable, i) => graph.assign(variable, feeds[i]));
+  return { feeds, each: assigned.map((one) => graph.barrier([one])), all: graph.barrier(assigned) };
 }
 
 export class CompiledGraph {
@@ -61,16 +63,27 @@ export class CompiledGraph {
     );
   }
 
-  /** Sets the state's variables. */
-  push(values: readonly TensorInfo[]): void {
-    this.set(this.state, () => values);
+  /** Sets all of the state's variables, or some of them. */
+  push(values: readonly TensorInfo[], which?: readonly number[]): void {
+    if (!which) {
+      this.set(this.state, () => values);
+      return;
+    }
+    const { feeds, each } = this.state;
+    const named = which.map((i, k): [string, TensorInfo] => [feeds[i], values[k]]);
+    tf.dispose(
+      this.session.run(
+        new Map(named),
+        which.map((i) => each[i]),
+      ),
+    );
   }
 
-  private set({ feeds, done }: Setter, values: () => readonly TensorInfo[]): void {
+  private set({ feeds, all }: Setter, values: () => readonly TensorInfo[]): void {
     if (feeds.length === 0) return;
     tf.tidy(() => {
-      const all = values();
-      this.session.run(new Map(feeds.map((name, i) => [name, all[i]])), [done]);
+      const found = values();
+      this.session.run(new Map(feeds.map((name, i) => [name, found[i]])), [all]);
     });
   }
 

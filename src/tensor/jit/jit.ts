@@ -176,16 +176,20 @@ export class Jit<I extends Tensors, O extends Tensors> {
 
   /** Makes a graph the state's holder; the variables hold nothing from here on. */
   private hold(graph: CompiledGraph): void {
-    const touched = [...this.given].some(([i, data]) => this.variables[i].dataId !== data);
-    if (this.holder === graph && !touched) {
+    const values = (which: readonly number[]) =>
+      which.map((i) => {
+        const { variable, scale = 1 } = this.state[i];
+        return scale === 1 ? variable : tf.mul(variable, scale);
+      });
+    if (this.holder === graph) {
+      const touched = [...this.given].filter(([i, data]) => this.variables[i].dataId !== data).map(([i]) => i);
+      if (touched.length > 0) tf.tidy(() => graph.push(values(touched), touched));
       this.empty([...this.given.keys()]);
       return;
     }
     if (this.state.length === 0) return;
     this.pull();
-    tf.tidy(() => {
-      graph.push(this.state.map(({ variable, scale = 1 }) => (scale === 1 ? variable : tf.mul(variable, scale))));
-    });
+    tf.tidy(() => graph.push(values([...this.variables.keys()])));
     this.holder = graph;
     this.empty(this.variables.keys());
   }
@@ -228,9 +232,11 @@ export class Jit<I extends Tensors, O extends Tensors> {
     if (this.holder) this.fetch([...this.variables.keys()].filter((i) => !this.state[i].hidden));
   }
 
-  /** Gives every variable its value back and the graphs to the pool. */
+  /** Gives the graphs to the pool and the variables that are not hidden their values; hidden ones stay empty. */
   dispose(): void {
-    this.pull();
+    this.sync();
+    this.holder = null;
+    this.given.clear();
     for (const { graph } of this.byShape.values()) if (graph) release(graph);
     this.byShape.clear();
   }
