@@ -1,6 +1,7 @@
 /** `gora run`: one method on one task, one record. */
 import { Interrupted, messageOf, UserError } from '../errors';
 import { prepareFolder, type Undo } from '../experiments/folders';
+import type { Opened } from '../experiments/open';
 import type { RunRecord } from '../experiments/record';
 import { RunFailed, runExperiment } from '../experiments/run';
 import { type RunRequest, recordId, resolveSpec } from '../experiments/spec';
@@ -8,17 +9,16 @@ import { writeRecord } from '../experiments/store';
 import { CONFIG_FILE, WEIGHTS_FILE } from '../formats/peft';
 import { findMethod } from '../methods/registry';
 import { saveAdapters } from '../methods/save';
-import { dataFolder } from '../project';
+import { countParams } from '../models/params';
 import { interruptSignal, outFolder, parse, parseSeed, parseSettings } from './args';
+import { dataOptions, taskOf } from './data';
 import { progressReporter } from './progress';
 
 const options = {
-  task: { type: 'string' },
+  ...dataOptions,
   method: { type: 'string' },
-  model: { type: 'string' },
   seed: { type: 'string' },
   set: { type: 'string', multiple: true },
-  data: { type: 'string' },
   out: { type: 'string' },
   save: { type: 'string' },
 } as const;
@@ -34,6 +34,20 @@ function summary(record: RunRecord): string {
   ]
     .filter(Boolean)
     .join('\n');
+}
+
+/** What was read, on standard error, before the work begins: parts, guesses, texts that were cut. */
+function sayOpened({ model, notes, train, validation, test }: Opened): void {
+  const data = notes.data as { columns?: string; validation?: string; remarks?: readonly string[] } | undefined;
+  const lines = [
+    `model ${model.name}: ${countParams(model).toLocaleString('en')} weights, ${model.linears.length} matrices to adapt`,
+    `data: ${train.size} to train, ${validation.size} to validate, ${test.size} to test${data?.columns ? `; ${data.columns}` : ''}`,
+    ...(data?.remarks ?? []),
+    ...(Number(notes.cutTexts) > 0
+      ? [`${notes.cutTexts} texts are longer than ${notes.maxLength} tokens and were cut`]
+      : []),
+  ];
+  process.stderr.write(`${lines.join('\n')}\n`);
 }
 
 /** Everything that can be known of a request before the work. @returns what takes unused folders away again. */
@@ -64,17 +78,11 @@ function together(problems: readonly unknown[]): unknown {
 
 export async function runCommand(args: string[]): Promise<number> {
   const { values } = parse(args, options);
-  if (!values.task || !values.method) {
-    throw new UserError('run needs --task and --method. `gora list tasks` and `gora list methods` show what exists');
-  }
-  const request = {
-    task: values.task,
-    method: values.method,
-    model: values.model,
-    seed: parseSeed(values.seed),
-    set: parseSettings(values.set),
-  };
-  const { save } = values;
+  const { method, save } = values;
+  if (!method) throw new UserError('run needs --method NAME; `gora list methods` shows what exists');
+  const seed = parseSeed(values.seed);
+  const { task, model, dataDir } = await taskOf(values);
+  const request = { task, method, model, seed, set: parseSettings(values.set) };
   const out = outFolder('runs', values.out);
   const undo = prepare(request, out, save);
   const { signal, release } = interruptSignal();
@@ -82,9 +90,10 @@ export async function runCommand(args: string[]): Promise<number> {
   let saved = false;
   try {
     const record = await runExperiment(request, {
-      dataDir: dataFolder(values.data),
+      dataDir,
+      onOpened: sayOpened,
       signal,
-      onProgress: progressReporter(values.method),
+      onProgress: progressReporter(method),
       // a trained run keeps its record whatever becomes of the adapter's folder
       onTrained: async (task, adapters) => {
         if (save === undefined) return;

@@ -1,14 +1,15 @@
 /** What is refused between loading a task and working on it: data that teach nothing, batches that cannot be made. */
 import { totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
-import type { Dataset } from '../data/dataset';
-import type { LoadedTask } from '../data/task';
 import { UserError } from '../errors';
 import type { Model } from '../models/model';
 import { baseNet } from '../models/params';
+import type { Dataset } from '../tasks/dataset';
+
 import type { BackendInfo } from '../tensor/backend';
 import type { Batch } from '../tensor/batch';
 import type { TrainingOptions } from '../training/options';
+import type { Opened } from './open';
 
 /** Examples looked at together. */
 const CHUNK = 64;
@@ -76,7 +77,7 @@ const gib = (bytes: number) => `${(bytes / 2 ** 30).toPrecision(3)} GiB`;
  * @throws UserError when a batch holds more than the data, or more than memory can.
  */
 export function checkBatch(
-  { model, train }: Pick<LoadedTask, 'model' | 'train'>,
+  { model, train }: Pick<Opened, 'model' | 'train'>,
   { batch, recompute }: Pick<TrainingOptions, 'batch' | 'recompute'>,
   limit: number | null,
 ): void {

@@ -14,8 +14,6 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { batchesOf } from '../data/dataset';
-import { findTask } from '../data/tasks';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../formats/atomic';
 import { measureImportance } from '../methods/gora/importance';
@@ -23,6 +21,7 @@ import { estimateGradients } from '../methods/gradients';
 import { selectTargets } from '../methods/targets';
 import type { LinearLayer, Model } from '../models/model';
 import { disposeModel } from '../models/params';
+import { batchesOf } from '../tasks/dataset';
 import { startBackend } from '../tensor/backend';
 import type { Batch } from '../tensor/batch';
 import { Random } from '../tensor/random';
@@ -30,6 +29,7 @@ import { type TrainingOptions, trainingSchema } from '../training/options';
 import { checkBatch, checkLabels, memoryLimit } from './checks';
 import { environmentOf } from './environment';
 import { readIdFile } from './json-file';
+import { openTask } from './open';
 import { optionKeys } from './options';
 import { resolveSpec } from './spec';
 
@@ -190,11 +190,7 @@ export async function studyGradients(request: GradientStudyRequest, dataDir: str
   const { task: name, seed, batch } = facts;
   const backend = await startBackend();
   const random = new Random(seed);
-  const task = await findTask(name).load(facts.taskOptions, {
-    dataDir,
-    model: facts.model,
-    random: random.fork('task'),
-  });
+  const task = await openTask({ ...facts, task: name }, dataDir, random.fork('task'));
   const { model } = task;
   try {
     const targets = selectTargets(model, facts.asked.targets);

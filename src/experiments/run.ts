@@ -1,7 +1,5 @@
 /** One run, from spec to record: load, measure, attach, train, evaluate. */
-import { paddingWaste } from '../data/dataset';
-import type { LoadedTask, Metrics } from '../data/task';
-import { findTask } from '../data/tasks';
+
 import { messageOf, UserError } from '../errors';
 import type { Adapters } from '../methods/method';
 import { attachOnNf4 } from '../methods/quantised';
@@ -9,6 +7,9 @@ import { findMethod } from '../methods/registry';
 import { selectTargets } from '../methods/targets';
 import type { LinearLayer } from '../models/model';
 import { countParams, disposeModel } from '../models/params';
+import { findTask } from '../tasks';
+import { paddingWaste } from '../tasks/dataset';
+import type { Metrics } from '../tasks/task';
 import { backendInfo, startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
@@ -18,6 +19,7 @@ import { checkBatch, checkLabels, memoryLimit } from './checks';
 import { environmentOf } from './environment';
 import { gatherEvidence } from './evidence';
 import { Meter } from './meter';
+import { type Opened, openTask } from './open';
 import { type Evaluation, type RunRecord, type RunSpec, recordCurve } from './record';
 import { type RunRequest, recordId, resolveSpec } from './spec';
 
@@ -28,8 +30,10 @@ export interface RunContext {
   readonly signal?: AbortSignal;
   /** A run that only chooses an option: it is scored on validation data, at the end, and never sees the test set. */
   readonly tuning?: boolean;
+  /** Called when data and model are in memory, before anything is measured. */
+  readonly onOpened?: (task: Opened) => void;
   /** Called with the trained model before it is freed, e.g. to save the adapter. */
-  readonly onTrained?: (task: LoadedTask, adapters: Adapters) => Promise<void>;
+  readonly onTrained?: (task: Opened, adapters: Adapters) => Promise<void>;
 }
 
 /** A run that failed after it started: the record was made and says why. */
@@ -52,16 +56,11 @@ export async function runExperiment(request: RunRequest, context: RunContext): P
   const backend = await startBackend();
   const meter = new Meter();
   const record = emptyRecord(spec, environmentOf(backend));
-  let task: LoadedTask | null = null;
+  let task: Opened | null = null;
   try {
     const random = new Random(spec.seed);
-    task = await meter.time('load', () =>
-      findTask(spec.task).load(spec.taskOptions, {
-        dataDir: context.dataDir,
-        model: spec.model,
-        random: random.fork('task'),
-      }),
-    );
+    task = await meter.time('load', () => openTask(spec, context.dataDir, random.fork('task')));
+    context.onOpened?.(task);
     await runLoaded(record, request, task, random, context, meter);
   } catch (error) {
     record.status = 'failed';
@@ -77,7 +76,7 @@ export async function runExperiment(request: RunRequest, context: RunContext): P
 async function attach(
   { spec }: RunRecord,
   request: RunRequest,
-  task: LoadedTask,
+  task: Opened,
   targets: readonly LinearLayer[],
   training: TrainingOptions,
   random: Random,
@@ -109,7 +108,7 @@ async function attach(
 async function runLoaded(
   record: RunRecord,
   request: RunRequest,
-  task: LoadedTask,
+  task: Opened,
   random: Random,
   context: RunContext,
   meter: Meter,

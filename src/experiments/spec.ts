@@ -1,9 +1,13 @@
 /** From a request (task, method, seed, settings) to a fully resolved spec. */
 import { createHash } from 'node:crypto';
-import { findTask } from '../data/tasks';
+import { existsSync } from 'node:fs';
 import { UserError } from '../errors';
+import { isHubName, knownModels } from '../hub';
 import { checkNf4 } from '../methods/quantised';
 import { findMethod } from '../methods/registry';
+import { cardOf } from '../models/cards';
+import { findTask } from '../tasks';
+import type { Task } from '../tasks/task';
 import { trainingSchema } from '../training/options';
 import { parseOptions, sortSettings } from './options';
 import type { RunSpec } from './record';
@@ -16,6 +20,20 @@ export interface RunRequest {
   readonly seed: number;
   /** Settings by name: training, method and task options in one bag. */
   readonly set?: Readonly<Record<string, unknown>>;
+}
+
+/** @throws UserError when there is no such model, or it is one of the kit's small bases and the task is another one's. */
+function checkModel(task: Task, model: string | undefined): asserts model is string {
+  if (model === undefined)
+    throw new UserError(`task ${task.name} needs a model: name a folder, a .gguf or hf:owner/name`);
+  if (task.models.includes(model)) return;
+  const isKnown = knownModels.some(({ name }) => name === model);
+  const fits = isKnown || isHubName(model) || existsSync(model) || (cardOf(model) && task.models.length === 0);
+  if (fits) return;
+  const own = task.models.length > 0 ? `${task.models.join(', ')}; or ` : '';
+  throw new UserError(
+    `task ${task.name} has no model "${model}". Models: ${own}a folder, a .gguf, hf:owner/name, ${knownModels.map(({ name }) => name).join(', ')}`,
+  );
 }
 
 /**
@@ -41,9 +59,7 @@ export function resolveSpec(request: RunRequest): RunSpec {
   const task = findTask(request.task);
   const method = findMethod(request.method);
   const model = request.model ?? task.models[0];
-  if (!task.models.includes(model)) {
-    throw new UserError(`task ${task.name} has no model "${model}". Models: ${task.models.join(', ')}`);
-  }
+  checkModel(task, model);
   checkSeed(request.seed, 'seed');
   const groups = { training: trainingSchema, method: method.options, task: task.options };
   const sorted = sortSettings({ ...request.set }, groups);

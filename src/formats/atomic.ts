@@ -20,6 +20,13 @@ export function writeRemedy(error: unknown): string {
   return REMEDIES[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
 }
 
+/** A failed write as an error that names the path, the reason and the remedy; null when it is no error of the system. */
+export function writeError(file: string, error: unknown): UserError | null {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (error instanceof UserError || code === undefined) return null;
+  return new UserError(`Cannot write ${file}: ${writeRemedy(error)}.`, { cause: error });
+}
+
 let counter = 0;
 
 function writeAll(fd: number, bytes: Uint8Array): void {
@@ -53,8 +60,7 @@ export function writeFileAtomic(file: string, content: string | Uint8Array | Ite
   } catch (error) {
     if (fd !== null) fs.closeSync(fd);
     if (made) fs.rmSync(temp, { force: true });
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-    throw new UserError(`Cannot write ${file}: ${writeRemedy(error)}.`, { cause: error });
+    throw writeError(file, error) ?? error;
   }
   syncFolder(folder);
 }

@@ -12,6 +12,8 @@ export type Need = 'gradients' | 'activations';
 export interface Evidence {
   /** Mean gradient of the loss with respect to each target weight, float32 [out, in] row-major. */
   gradients?: Map<string, Float32Array>;
+  /** Mean loss of those batches, nats. */
+  loss?: number;
   /** Batches the mean was taken over. */
   gradientBatches?: number;
   /** Right singular vectors and explained-variance ratios of each layer's inputs (EVA). */

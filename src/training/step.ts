@@ -100,10 +100,9 @@ export interface StepResult {
   readonly kept: number;
 }
 
-/** Loss and gradients of a step; `norm` is there when they are clipped already. Caller disposes. */
+/** Loss and gradients of a step. Caller disposes. */
 export interface StepGradients {
   readonly loss: Scalar;
-  readonly norm?: Scalar;
   readonly gradients: Record<string, Tensor>;
   readonly bytes: number;
   readonly kept: number;
@@ -113,18 +112,18 @@ export interface StepGradients {
 export function finishStep(
   adapters: Adapters,
   optimiser: AdamW,
-  { loss, norm, gradients, bytes, kept }: StepGradients,
+  { loss, gradients, bytes, kept }: StepGradients,
   scalars: StepScalars,
   clip: number,
-  step: number,
+  step = 0,
 ): StepResult {
-  const rewritten = !norm && adapters.rewriteGradients ? adapters.rewriteGradients(gradients) : gradients;
-  const size = norm ?? clipGradients(rewritten, clip);
+  const rewritten = adapters.rewriteGradients ? adapters.rewriteGradients(gradients) : gradients;
+  const norm = clipGradients(rewritten, clip);
   optimiser.apply(rewritten, scalars);
   adapters.afterStep?.(step, rewritten);
   tf.dispose(rewritten);
   if (rewritten !== gradients) tf.dispose(gradients);
-  return { loss, norm: size, bytes, kept };
+  return { loss, norm, bytes, kept };
 }
 
 /** Runs one eager step. */

@@ -1,17 +1,16 @@
 /** The training loop. */
 import * as tf from '@tensorflow/tfjs';
-import type { Dataset } from '../data/dataset';
-import { batchesOf } from '../data/dataset';
 import { UserError } from '../errors';
 import type { Adapters } from '../methods/method';
 import type { Model } from '../models/model';
+import type { Dataset } from '../tasks/dataset';
+import { batchesOf } from '../tasks/dataset';
 import type { Random } from '../tensor/random';
 import { AdamW } from './adamw';
 import type { TrainingOptions } from './options';
 import { scheduleFactor } from './schedule';
-import { ShapedStepper } from './shaped-stepper';
 import { trainableOf } from './step';
-import type { StepMode } from './stepper';
+import { type StepMode, TrainStep } from './train-step';
 
 export interface TrainingProgress {
   readonly step: number;
@@ -43,7 +42,7 @@ export interface TrainingResult {
   readonly peakBytes: number;
   /** Bytes that the forward pass of the first step kept for its backward pass. */
   readonly activationBytes: number;
-  /** How steps ran, after the first two. */
+  /** How steps ran. */
   readonly mode: StepMode;
   /** Why steps ran eagerly or in part eagerly; null when compiled as a whole. */
   readonly why: string | null;
@@ -65,7 +64,7 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
   const stepTimes: number[] = [];
   let [peakBytes, activationBytes] = [0, 0];
   const batches = batchesOf(data, options.batch, run.random.fork('order'));
-  const stepper = new ShapedStepper(model, adapters, optimiser, options);
+  const stepper = new TrainStep(model, adapters, optimiser, options);
   const result = (cancelled: boolean): TrainingResult => {
     const { mode, why } = stepper;
     return { curve, stepTimes, peakBytes, activationBytes, cancelled, mode, why };
@@ -76,7 +75,7 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
       const started = performance.now();
       const batch = batches.next().value;
       const lr = options.lr * scheduleFactor(step, options.steps, options.warmup, options.minLr);
-      const done = stepper.step(batch, step, lr);
+      const done = stepper.run(batch, step, lr);
       peakBytes = Math.max(peakBytes, done.bytes);
       if (step === 1) activationBytes = done.kept;
       const loss = (await done.loss.data())[0];

@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { before, test } from 'node:test';
 import { collectStudies, gradientsCommand } from '../../src/commands/gradients';
-import { registerTask } from '../../src/data/tasks';
+import { registerTask } from '../../src/tasks';
 import { startBackend } from '../../src/tensor/backend';
 import { tempDir } from '../support/temp';
 import { toyTask } from '../support/toy-task';

@@ -4,7 +4,6 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { registerTask } from '../../src/data/tasks';
 import { UserError } from '../../src/errors';
 import {
   answers,
@@ -15,6 +14,7 @@ import {
 } from '../../src/experiments/gradient-study';
 import { resultsFolder } from '../../src/project';
 import { gradientStudyChart, gradientStudyTable } from '../../src/reports/gradient-study';
+import { registerTask } from '../../src/tasks';
 import { startBackend } from '../../src/tensor/backend';
 import { assertClose } from '../support/close';
 import { tempDir } from '../support/temp';

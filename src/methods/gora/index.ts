@@ -23,19 +23,26 @@ function gradientsOf(evidence: Evidence): GradientOf {
   };
 }
 
-interface Allocation {
+/** Where GoRA puts its ranks. */
+export interface Allocation {
+  /** One a target, in their order; 0: no adapter. */
   readonly ranks: readonly number[];
+  /** By layer; for pairs of scores the share of the budget. */
   readonly importances: ReadonlyMap<string, number>;
 }
 
-/** Ranks and importances of the targets. For pairs of scores the importance is the share of the budget. */
-function allocate(
+/**
+ * Ranks and importances of the targets (§3.2), from their mean gradients.
+ * @throws UserError when a gradient is missing.
+ */
+export function goraRanks(
   model: Model,
   targets: readonly LinearLayer[],
-  gradientOf: GradientOf,
+  evidence: Evidence,
   o: GoraOptions,
   random: Random,
 ): Allocation {
+  const gradientOf = gradientsOf(evidence);
   const bounds = rankBounds(o);
   const scores = measureImportance(model, targets, gradientOf, o, bounds.maxRank, random);
   const shares = advantages(scores, o);
@@ -126,7 +133,7 @@ export function attachGora(
 ): LoraAdapters {
   checkGora(targets, o);
   const gradientOf = gradientsOf(evidence);
-  const { ranks, importances } = allocate(model, targets, gradientOf, o, random);
+  const { ranks, importances } = goraRanks(model, targets, evidence, o, random);
   const starts = targets.flatMap((layer, i) =>
     ranks[i] > 0 ? [startOf(model, layer, ranks[i], gradientOf, o, random)] : [],
   );
