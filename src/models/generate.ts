@@ -2,6 +2,7 @@
 import type { Tensor3D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
+import { interruptible } from '../processes/interrupt';
 import type { Decoder, KeyValueCache } from './decoder';
 import type { Net } from './model';
 
@@ -40,6 +41,7 @@ async function continueTogether(
   try {
     let fresh: number[][] = rows.map((row, i) => [...new Array<number>(pads[i]).fill(0), ...row]);
     for (let time = widest; open.includes(true); time++) {
+      interruptible();
       const next = tf.tidy(() => {
         const seen = padding && tf.slice(padding, [0, 0, 0], [-1, -1, time]);
         return tf.argMax(model.extend(net, fresh, cache, seen), 1);

@@ -1,6 +1,7 @@
 /** Greedy texts and label words from an encoder–decoder. */
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
+import { interruptible } from '../processes/interrupt';
 import type { Batch } from '../tensor/batch';
 import type { Net } from './model';
 import type { T5 } from './t5';
@@ -19,6 +20,7 @@ export async function generateT5(model: T5, net: Net, batch: Batch, length: numb
   const running = new Set(texts);
   try {
     for (let time = 1; time <= length && running.size > 0; time++) {
+      interruptible();
       // texts that ended are padded: they take part in the batch, nobody reads them
       const rows = texts.map((text) => [pad, ...text, ...Array(time - 1 - text.length).fill(pad)]);
       const next = tf.tidy(() => {
