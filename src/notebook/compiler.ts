@@ -26,7 +26,7 @@ export function inserted(source: string, insertions: Insertion[]): string {
   return pieces.join('');
 }
 
-/** Visits a node and all below it, outer ones first. Without recursion: a sum of 10,000 terms is as deep as it is long. */
+/** Visits a node and all below it, outer ones first. */
 export function walk(root: TypeScript.Node, visit: (node: TypeScript.Node) => void): void {
   const waiting: TypeScript.Node[] = [root];
   for (let node = waiting.pop(); node; node = waiting.pop()) {

@@ -7,6 +7,7 @@
 import { format } from 'node:util';
 import { type Converter, createConverter } from 'tslab/dist/converter';
 import { createExecutor, type Executor } from 'tslab/dist/executor';
+import { isInterrupted } from '../errors';
 import { attendInterrupts, type InterruptScope, interruptScope, onInterrupt } from '../processes/interrupt';
 import { type Sentry, startSentry } from '../processes/sentry';
 import { type CellDiagnostic, diagnosticsError, thrownError } from './cell-errors';
@@ -88,6 +89,8 @@ export class Session {
     this.failure = null;
     this.stray = null;
     this.converted = null;
+    // Out of the callback that brought the cell: what breaks off a cell must not break off the socket's own code.
+    await new Promise((resolve) => setImmediate(resolve));
     const before = { ...this.executor.locals };
     const running: Running = { scope: interruptScope(), timer: null, left: false };
     this.running = running;
@@ -159,6 +162,7 @@ export class Session {
 
   /** Reports an error that no cell awaited (an unhandled rejection); a cell that is running then counts as failed. */
   fault(thrown: unknown): void {
+    if (isInterrupted(thrown) && this.running?.scope.signal.aborted) return; // the cell says so itself
     const error = clippedError(thrownError(thrown));
     this.stray ??= error;
     this.send({ type: 'error', ...error });

@@ -46,12 +46,16 @@ class Line {
       if (found) this.control(found[0], found[1]!, found[2]!);
       else if (char === '\r') this.at = 0;
       else if (char === '\b') this.at = Math.max(0, this.at - 1);
-      else if (this.at > 0 && joining.test(char)) this.chars[this.at - 1] += char;
+      else if (joining.test(char) && this.chars[this.at - 1] !== undefined) this.chars[this.at - 1] += char;
       else this.put(char);
     }
   }
 
   private put(char: string): void {
+    while (this.chars.length < this.at) {
+      this.chars.push(' ');
+      this.styles.push('');
+    }
     this.chars[this.at] = char;
     this.styles[this.at] = this.style;
     this.at++;
@@ -71,13 +75,13 @@ class Line {
 
   /** Erases to the end of the line, with 1 from its beginning, with 2 all of it. The cursor stays. */
   private erase(parameters: string): void {
-    const end = parameters === '1' || parameters === '2' ? this.at : 0;
-    if (parameters !== '1') {
-      this.chars.length = Math.min(this.at, this.chars.length);
+    if (parameters === '1') {
+      this.chars.fill(' ', 0, this.at);
+      this.styles.fill('', 0, this.at);
+    } else {
+      this.chars.length = parameters === '2' ? 0 : Math.min(this.at, this.chars.length);
       this.styles.length = this.chars.length;
     }
-    this.chars.fill(' ', 0, end);
-    this.styles.fill('', 0, end);
   }
 
   toString(): string {
