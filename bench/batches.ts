@@ -6,14 +6,14 @@
  */
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { bucketLengths } from '../src/data/batching/buckets';
-import { bucketedTexts, packed, paddedTexts, type TextExample } from '../src/data/batching/text';
-import { classificationSet } from '../src/data/classification';
-import { batchesOf, type Dataset, paddingWaste } from '../src/data/dataset';
 import { understandingSets, writeExamples } from '../src/data/grammar/sets';
-import { windowSet } from '../src/data/language';
 import { findMethod } from '../src/methods/registry';
 import type { Model } from '../src/models/model';
+import { bucketLengths } from '../src/tasks/batching/buckets';
+import { bucketedTexts, packed, paddedTexts, type TextExample } from '../src/tasks/batching/text';
+import { batchesOf, type Dataset, paddingWaste } from '../src/tasks/dataset';
+import { classificationSet } from '../src/tasks/kinds/classify';
+import { windowSet } from '../src/tasks/kinds/language';
 import { startBackend } from '../src/tensor/backend';
 import { Random } from '../src/tensor/random';
 import { AdamW } from '../src/training/adamw';

@@ -5,13 +5,10 @@ import { type TensorToWrite, writeSafetensors } from '../src/formats/safetensors
 import { estimateGradients } from '../src/methods/gradients';
 import type { Adapters, Evidence } from '../src/methods/method';
 import { findMethod } from '../src/methods/registry';
-import { type DecoderConfig, decoderInit, makeDecoder } from '../src/models/decoder';
-import { encoderInit, KWT1, makeEncoder } from '../src/models/encoder';
+import { randomModel } from '../src/models/auto';
+import { KWT1 } from '../src/models/cards';
 import type { Model } from '../src/models/model';
 import { exportWeights } from '../src/models/params';
-import { makeT5 } from '../src/models/t5';
-import { type T5Config, t5ConfigJson } from '../src/models/t5-config';
-import { t5Init } from '../src/models/t5-layout';
 import type { Batch } from '../src/tensor/batch';
 import { Random } from '../src/tensor/random';
 import { AdamW } from '../src/training/adamw';
@@ -22,58 +19,71 @@ export interface BenchModel {
   readonly title: string;
   readonly batch: number;
   readonly time: number;
-  /** Layout of the decoder or encoder–decoder; the keyword transformer without. */
-  readonly decoder?: DecoderConfig;
-  readonly t5?: T5Config;
+  /** `config.json`, keys as Hugging Face spells them; the peer reads it too. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The same, of a decoder. */
+  readonly decoder?: DecoderLayout;
 }
 
 /** A decoder with heads of 64 features. */
-export const decoderLayout = (dim: number, layers: number, time: number): DecoderConfig => ({
-  dim,
-  hidden: (dim / 4) * 11,
-  layers,
-  heads: dim / 64,
-  kvHeads: dim / 64,
-  vocab: 512,
-  context: time,
-  tied: false,
-  rope: 'halves',
+export const decoderLayout = (dim: number, layers: number, time: number) => ({
+  model_type: 'llama',
+  hidden_size: dim,
+  intermediate_size: (dim / 4) * 11,
+  num_hidden_layers: layers,
+  num_attention_heads: dim / 64,
+  num_key_value_heads: dim / 64,
+  vocab_size: 512,
+  max_position_embeddings: time,
+  tie_word_embeddings: false,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
 });
 
+export type DecoderLayout = ReturnType<typeof decoderLayout>;
+
+const decoderCase = (dim: number, layers: number, time: number, batch: number): BenchModel => {
+  const decoder = decoderLayout(dim, layers, time);
+  return { title: `Decoder d=${dim} L=${layers} T=${time} B=${batch}`, batch, time, config: decoder, decoder };
+};
+
 /** A third of T5-base's width and depth, with v1.1's gated feed-forward and v1.0's tied head. */
-const T5: T5Config = {
-  vocab: 512,
-  dim: 256,
-  headDim: 64,
-  hidden: 512,
-  heads: 4,
-  encoderLayers: 4,
-  decoderLayers: 4,
-  buckets: 32,
-  maxDistance: 128,
-  epsilon: 1e-6,
-  feedForward: 'gated-gelu',
-  tied: true,
-  scaled: true,
-  pad: 0,
-  eos: 1,
+const T5 = {
+  architectures: ['T5ForConditionalGeneration'],
+  model_type: 't5',
+  is_encoder_decoder: true,
+  vocab_size: 512,
+  d_model: 256,
+  d_kv: 64,
+  d_ff: 512,
+  num_layers: 4,
+  num_decoder_layers: 4,
+  num_heads: 4,
+  relative_attention_num_buckets: 32,
+  relative_attention_max_distance: 128,
+  layer_norm_epsilon: 1e-6,
+  feed_forward_proj: 'gated-gelu',
+  dropout_rate: 0,
+  tie_word_embeddings: true,
+  pad_token_id: 0,
+  eos_token_id: 1,
+  decoder_start_token_id: 0,
 };
 
 /** Lengths of the encoder–decoder's targets. */
 const T5_TARGETS = 16;
 
+const [FRAMES, COEFFICIENTS, WORDS] = [KWT1.num_tokens, KWT1.num_features, KWT1.num_labels].map(Number);
+
 export const MODELS: Readonly<Record<string, BenchModel>> = {
-  kwt1: { title: 'Keyword transformer, batch 64', batch: 64, time: KWT1.tokens },
-  decoder256: { title: 'Decoder d=256 L=4 T=128 B=16', batch: 16, time: 128, decoder: decoderLayout(256, 4, 128) },
-  decoder512: { title: 'Decoder d=512 L=8 T=256 B=8', batch: 8, time: 256, decoder: decoderLayout(512, 8, 256) },
-  t5: { title: 'T5 d=256 L=4+4 T=64+16 B=16', batch: 16, time: 64, t5: T5 },
+  kwt1: { title: 'Keyword transformer, batch 64', batch: 64, time: FRAMES, config: KWT1 },
+  decoder256: decoderCase(256, 4, 128, 16),
+  decoder512: decoderCase(512, 8, 256, 8),
+  t5: { title: 'T5 d=256 L=4+4 T=64+16 B=16', batch: 16, time: 64, config: T5 },
 };
 
 /** Layout of a model, for its peer. */
-export function layoutOf(name: string): object {
-  const { t5, decoder } = MODELS[name];
-  return t5 ? t5ConfigJson(t5) : (decoder ?? KWT1);
-}
+export const layoutOf = (name: string): object => MODELS[name].config;
 
 export const METHODS = ['full', 'lora', 'gora', 'dora'] as const;
 
@@ -89,13 +99,14 @@ export function makeModel(name: string): { model: Model; batch: Batch } {
   if (!bench) throw new Error(`unknown model "${name}"; choose one of ${Object.keys(MODELS).join(', ')}`);
   const random = new Random(1, 'bench');
   const own = random.fork('batch');
-  const { batch, time } = bench;
+  const { batch, time, config } = bench;
+  const model = randomModel(name, config, random);
   const tokens = (length: number) => tf.tensor2d(integers(own, batch * length, 512), [batch, length], 'int32');
-  if (bench.t5) {
+  if (model.kind === 'seq2seq') {
     // a quarter of the places is padding
     const real = Float32Array.from({ length: batch * time }, (_, i) => (i % time < (3 * time) / 4 ? 1 : 0));
     return {
-      model: makeT5(name, bench.t5, t5Init(bench.t5, random), 'bench'),
+      model,
       batch: {
         tokens: tokens(time),
         tokenMask: tf.tensor2d(real, [batch, time]),
@@ -105,15 +116,12 @@ export function makeModel(name: string): { model: Model; batch: Batch } {
       },
     };
   }
-  if (!bench.decoder) {
-    const features = tf.tensor3d(own.normals(batch * time * KWT1.features), [batch, time, KWT1.features]);
-    const labels = tf.tensor1d(integers(own, batch, KWT1.classes), 'int32');
-    return { model: makeEncoder(name, KWT1, encoderInit(KWT1, random), 'bench'), batch: { features, labels } };
+  if (model.kind === 'features') {
+    const features = tf.tensor3d(own.normals(batch * time * COEFFICIENTS), [batch, time, COEFFICIENTS]);
+    const labels = tf.tensor1d(integers(own, batch, WORDS), 'int32');
+    return { model, batch: { features, labels } };
   }
-  return {
-    model: makeDecoder(name, bench.decoder, decoderInit(bench.decoder, random), 'bench'),
-    batch: { tokens: tokens(time), targets: tokens(time), weights: tf.ones([batch, time]) },
-  };
+  return { model, batch: { tokens: tokens(time), targets: tokens(time), weights: tf.ones([batch, time]) } };
 }
 
 /** Rank 8 on every linear layer; GoRA spreads the same budget by its own importance, so its ranks are mixed. */

@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { findMethod } from '../src/methods/registry';
-import { decoderInit, makeDecoder } from '../src/models/decoder';
+import { randomModel } from '../src/models/auto';
 import { startBackend } from '../src/tensor/backend';
 import { peakResidentBytes, residentBytes } from '../src/tensor/memory';
 import { Random } from '../src/tensor/random';
@@ -50,10 +50,10 @@ async function measure(at: typeof BASE): Promise<Point> {
   await startBackend();
   const before = residentBytes();
   const config = decoderLayout(at.width, at.depth, at.length);
-  const model = makeDecoder('growth', config, decoderInit(config, new Random(1)), 'bench');
+  const model = randomModel('growth', config, new Random(1));
   const random = new Random(1, 'batch');
   const tokens = () => {
-    const values = Int32Array.from({ length: at.batch * at.length }, () => random.int(config.vocab));
+    const values = Int32Array.from({ length: at.batch * at.length }, () => random.int(config.vocab_size));
     return tf.tensor2d(values, [at.batch, at.length], 'int32');
   };
   const batch = { tokens: tokens(), targets: tokens(), weights: tf.ones([at.batch, at.length]) };

@@ -38,9 +38,9 @@ function gigaflops(model: Model, { batch, time, decoder }: BenchModel, method: s
     const weights = method === 'full' ? 3 * size : (atBottom ? 1 : 2) * size;
     products += weights + 3 * (ranks.get(layer.name) ?? 0) * (layer.in + layer.out);
   }
-  products += (method === 'full' ? 3 : 2) * decoder.dim * decoder.vocab;
+  products += (method === 'full' ? 3 : 2) * decoder.hidden_size * decoder.vocab_size;
   // scores and mixing, forward once and backward twice
-  const attention = 3 * 2 * decoder.layers * batch * time * time * decoder.dim;
+  const attention = 3 * 2 * decoder.num_hidden_layers * batch * time * time * decoder.hidden_size;
   return (2 * tokens * products + 2 * attention) / 1e9;
 }
 

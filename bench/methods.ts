@@ -17,14 +17,15 @@ const STEPS = 30;
 
 interface Run {
   readonly environment: RunRecord['environment'];
+  readonly spec: RunRecord['spec'];
   readonly sample: CostSample;
 }
 
 function runOnce(task: string, method: string): Run {
   const save = !/^full/.test(method);
-  return goraRun({ task, method, steps: STEPS, save }, ({ environment, timings, memory, model }, folder) => {
+  return goraRun({ task, method, steps: STEPS, save }, ({ environment, spec, timings, memory, model }, folder) => {
     const adapterBytes = save ? statSync(join(folder, 'adapter', 'adapter_model.safetensors')).size : null;
-    return { environment, sample: { timings, memory, model, adapterBytes } };
+    return { environment, spec, sample: { timings, memory, model, adapterBytes } };
   });
 }
 
@@ -37,6 +38,7 @@ for (let round = 0; round < ROUNDS; round++) {
 const bench: CostBench = {
   task,
   steps: STEPS,
+  specs: Object.fromEntries([...runs].map(([method, [first]]) => [method, first.spec])),
   environment: [...runs.values()][0][0].environment,
   samples: Object.fromEntries([...runs].map(([method, list]) => [method, list.map(({ sample }) => sample)])),
 };

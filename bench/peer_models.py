@@ -34,8 +34,8 @@ class Mlp(torch.nn.Module):
 class Block(torch.nn.Module):
     def __init__(self, c):
         super().__init__()
-        d = c["dim"]
-        self.attn, self.mlp = Attention(d, c["heads"]), Mlp(d, c["mlp"])
+        d = c["hidden_size"]
+        self.attn, self.mlp = Attention(d, c["num_attention_heads"]), Mlp(d, c["intermediate_size"])
         self.norm1, self.norm2 = torch.nn.LayerNorm(d, 1e-6), torch.nn.LayerNorm(d, 1e-6)
 
     def forward(self, x):
@@ -46,12 +46,12 @@ class Block(torch.nn.Module):
 class Encoder(torch.nn.Module):
     def __init__(self, c):
         super().__init__()
-        d = c["dim"]
-        self.patch_proj = torch.nn.Linear(c["features"], d)
+        d = c["hidden_size"]
+        self.patch_proj = torch.nn.Linear(c["num_features"], d)
         self.cls_token = torch.nn.Parameter(torch.zeros(d))
-        self.pos_embed = torch.nn.Parameter(torch.zeros(c["tokens"] + 1, d))
-        self.blocks = torch.nn.ModuleList(Block(c) for _ in range(c["depth"]))
-        self.head = torch.nn.Linear(d, c["classes"])
+        self.pos_embed = torch.nn.Parameter(torch.zeros(c["num_tokens"] + 1, d))
+        self.blocks = torch.nn.ModuleList(Block(c) for _ in range(c["num_hidden_layers"]))
+        self.head = torch.nn.Linear(d, c["num_labels"])
 
     def forward(self, features):
         x = self.patch_proj(features)
@@ -64,13 +64,7 @@ class Encoder(torch.nn.Module):
 def llama(c):
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    return LlamaForCausalLM(
-        LlamaConfig(
-            hidden_size=c["dim"], intermediate_size=c["hidden"], num_hidden_layers=c["layers"],
-            num_attention_heads=c["heads"], num_key_value_heads=c["kvHeads"], vocab_size=c["vocab"],
-            max_position_embeddings=c["context"], rms_norm_eps=1e-5, rope_theta=10000.0, tie_word_embeddings=c["tied"],
-        )
-    )
+    return LlamaForCausalLM(LlamaConfig(**c))
 
 
 def t5(c):
@@ -91,7 +85,8 @@ def build(folder, config):
     tensors = load_file(os.path.join(folder, "weights.safetensors"))
     batch = {k[6:]: v for k, v in tensors.items() if k.startswith("batch.")}
     weights = {k: v for k, v in tensors.items() if not k.startswith("batch.")}
-    if config.get("model_type") == "t5":
+    kind = config["model_type"]
+    if kind == "t5":
         model = t5(config)
         inputs = {
             "input_ids": batch["tokens"].long(),
@@ -100,7 +95,7 @@ def build(folder, config):
         }
         labels = batch["targets"].long().flatten()
         loss = lambda m: F.cross_entropy(m(**inputs, use_cache=False).logits.flatten(0, 1), labels)
-    elif "vocab" in config:
+    elif kind == "llama":
         model = llama(config)
         tokens, labels = batch["tokens"].long(), batch["targets"].long().flatten()
         loss = lambda m: F.cross_entropy(m(input_ids=tokens, use_cache=False).logits.flatten(0, 1), labels)
@@ -110,6 +105,6 @@ def build(folder, config):
         loss = lambda m: F.cross_entropy(m(batch["features"]), labels)
     missing, unexpected = model.load_state_dict(weights, strict=False)
     tied = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"}
-    missing = set(missing) - (tied if config.get("model_type") == "t5" else set())
+    missing = set(missing) - (tied if kind == "t5" else set())
     assert not missing and not unexpected, (missing, unexpected)
     return model, loss

@@ -206,7 +206,7 @@ async function main(): Promise<void> {
     throw new Error('these layers make no network');
   };
   const model: Model = {
-    ...{ name: '7B shapes', config: {}, head: [], logits: unused, loss: unused },
+    ...{ name: '7B shapes', kind: 'causal', config: {}, head: [], logits: unused, loss: unused },
     params: new StreamedWeights(linears),
     linears,
   };

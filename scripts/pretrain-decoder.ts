@@ -6,16 +6,22 @@
  *
  * Every text is written once and never seen again; the loss reported is on texts no step has seen.
  */
-import type { Dataset } from '../src/data/dataset';
-import { GRAMMAR_DECODER } from '../src/data/reasoning/model';
+
 import { pretrainingBatch, pretrainingWindow } from '../src/data/reasoning/pretraining';
 import { reasoningTokenizer } from '../src/data/reasoning/vocabulary';
-import { decoderInit, makeDecoder } from '../src/models/decoder';
+import { randomModel } from '../src/models/auto';
+import type { Dataset } from '../src/tasks/dataset';
 import { startBackend } from '../src/tensor/backend';
 import { Random } from '../src/tensor/random';
 import { meanLoss, pretrain, runScript, sayLoss, settingsOf, writeBase } from './pretraining';
 
 const settings = settingsOf({ steps: 6000, batch: 32, lr: 0.004, seed: 1, out: 'data/grammar-decoder' });
+const config = {
+  ...{ architectures: ['LlamaForCausalLM'], model_type: 'llama', vocab_size: reasoningTokenizer.vocabSize },
+  ...{ hidden_size: 64, intermediate_size: 176, num_hidden_layers: 4, num_attention_heads: 4, num_key_value_heads: 4 },
+  ...{ max_position_embeddings: 128, rms_norm_eps: 1e-5, rope_theta: 10000, rope_interleaved: true },
+  ...{ tie_word_embeddings: true, bos_token_id: 1, eos_token_id: 2, pad_token_id: 0 },
+};
 const CONTEXT = 64;
 const HELD_OUT = 256;
 
@@ -23,8 +29,7 @@ async function main(): Promise<void> {
   await startBackend();
   const { steps, batch, seed } = settings;
   const random = new Random(seed, 'pretrain-decoder');
-  const start = decoderInit(GRAMMAR_DECODER, random.fork('weights'));
-  const model = makeDecoder('grammar-decoder', GRAMMAR_DECODER, start, 'a start');
+  const model = randomModel('grammar-decoder', config, random.fork('weights'));
   const windows = (stream: Random, size: number): Dataset => ({
     size,
     batch: (indices) => pretrainingBatch(indices.map((i) => pretrainingWindow(stream.fork(String(i)), CONTEXT))),
@@ -36,8 +41,7 @@ async function main(): Promise<void> {
     measure: (net) => meanLoss(model, net, test),
     describe: sayLoss,
   });
-  await writeBase(settings, model, 'model.safetensors', {
-    'config.json': GRAMMAR_DECODER,
+  await writeBase(settings, model, {
     'vocabulary.json': reasoningTokenizer.toJSON(),
     'pretraining.json': { ...facts, context: CONTEXT },
   });

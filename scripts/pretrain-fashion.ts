@@ -7,12 +7,11 @@
  * DIR (or GORA_DATA) holds fashion-mnist/. Accuracy is on Fashion-MNIST's 10,000 test images.
  */
 import { join } from 'node:path';
-import { classificationSet } from '../src/data/classification';
 import { MNIST_CLASSES, readMnist } from '../src/data/mnist';
 import { FEATURES, TOKENS } from '../src/data/pictures';
-import { picturesVit } from '../src/data/pictures/model';
 import { dataFolder } from '../src/project';
-import { pretrainEncoder } from './pretrain-encoder';
+import { classificationSet } from '../src/tasks/kinds/classify';
+import { picturesVit, pretrainEncoder } from './pretrain-encoder';
 import { runScript, settingsOf } from './pretraining';
 
 const settings = settingsOf({

@@ -5,11 +5,11 @@
  *
  * Every picture is drawn once and never seen again; accuracy is on pictures no step has seen.
  */
-import { classificationSet } from '../src/data/classification';
+
 import { drawPictures, FEATURES, firstPictures, TOKENS } from '../src/data/pictures';
-import { picturesVit } from '../src/data/pictures/model';
 import { primitives } from '../src/data/pictures/sets/primitives';
-import { pretrainEncoder } from './pretrain-encoder';
+import { classificationSet } from '../src/tasks/kinds/classify';
+import { picturesVit, pretrainEncoder } from './pretrain-encoder';
 import { runScript, settingsOf } from './pretraining';
 
 const settings = settingsOf({ steps: 5000, batch: 64, lr: 0.001, seed: 1, out: 'data/pictures-vit' });

@@ -6,25 +6,31 @@
  *
  * Every text is written once and never seen again; the loss reported is on texts no step has seen.
  */
-import type { Dataset } from '../src/data/dataset';
-import { GRAMMAR_T5 } from '../src/data/grammar/model';
+
 import { pretrainingShape, pretrainingText } from '../src/data/grammar/pretraining';
-import { sequenceBatch, sequenceSet } from '../src/data/grammar/sequences';
 import { grammarTokenizer } from '../src/data/grammar/vocabulary';
-import { makeT5 } from '../src/models/t5';
-import { t5ConfigJson } from '../src/models/t5-config';
-import { t5Init } from '../src/models/t5-layout';
+import { randomModel } from '../src/models/auto';
+import type { Dataset } from '../src/tasks/dataset';
+import { sequenceBatch, sequenceSet } from '../src/tasks/kinds/sequences';
 import { startBackend } from '../src/tensor/backend';
 import { Random } from '../src/tensor/random';
 import { meanLoss, pretrain, runScript, sayLoss, settingsOf, writeBase } from './pretraining';
 
 const settings = settingsOf({ steps: 8000, batch: 32, lr: 0.003, seed: 1, out: 'data/grammar-t5' });
+/** v1.0 in small. */
+const config = {
+  ...{ architectures: ['T5ForConditionalGeneration'], model_type: 't5', is_encoder_decoder: true },
+  ...{ vocab_size: grammarTokenizer.vocabSize, d_model: 64, d_kv: 16, d_ff: 192, num_heads: 4 },
+  ...{ num_layers: 3, num_decoder_layers: 3, relative_attention_num_buckets: 16, relative_attention_max_distance: 48 },
+  ...{ layer_norm_epsilon: 1e-6, feed_forward_proj: 'relu', dropout_rate: 0, tie_word_embeddings: true },
+  ...{ pad_token_id: 0, eos_token_id: 2, decoder_start_token_id: 0 },
+};
 const HELD_OUT = 256;
 
 async function main(): Promise<void> {
   await startBackend();
   const random = new Random(settings.seed, 'pretrain-t5');
-  const model = makeT5('grammar-t5', GRAMMAR_T5, t5Init(GRAMMAR_T5, random.fork('weights')), 'random start');
+  const model = randomModel('grammar-t5', config, random.fork('weights'));
   const stream = random.fork('train');
   const data: Dataset = {
     size: settings.steps * settings.batch,
@@ -41,8 +47,7 @@ async function main(): Promise<void> {
     measure: (net) => meanLoss(model, net, test),
     describe: sayLoss,
   });
-  await writeBase(settings, model, 'model.safetensors', {
-    'config.json': t5ConfigJson(GRAMMAR_T5),
+  await writeBase(settings, model, {
     'vocabulary.json': grammarTokenizer.toJSON(),
     'pretraining.json': facts,
   });

@@ -3,11 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { type Dataset, inOrder } from '../src/data/dataset';
 import { writeSafetensors } from '../src/formats/safetensors-write';
 import { full } from '../src/methods/full';
 import type { Model, Net } from '../src/models/model';
 import { exportWeights } from '../src/models/params';
+import { type Dataset, inOrder } from '../src/tasks/dataset';
 import { startBackend } from '../src/tensor/backend';
 import type { Random } from '../src/tensor/random';
 import { trainingSchema } from '../src/training/options';
@@ -89,18 +89,17 @@ export async function meanLoss(model: Model, net: Net, texts: Dataset): Promise<
 /** A loss in words. */
 export const sayLoss = ({ loss }: { loss: number }): string => `loss ${loss.toFixed(4)} nats a token`;
 
-/** Writes the weights in BF16 and every other file as JSON to the folder `out`. */
+/** Writes the model's folder: its weights in BF16, its configuration, and every other file as JSON. */
 export async function writeBase(
   { out, seed }: Settings,
   model: Model,
-  weightsFile: string,
   files: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   mkdirSync(out, { recursive: true });
   const weights = await exportWeights(model);
   const stored = new Map(Array.from(weights, ([name, tensor]) => [name, { ...tensor, dtype: 'BF16' as const }]));
-  writeSafetensors(join(out, weightsFile), stored, { format: 'pt', seed: String(seed) });
-  for (const [file, value] of Object.entries(files)) {
+  writeSafetensors(join(out, 'model.safetensors'), stored, { format: 'pt', seed: String(seed) });
+  for (const [file, value] of Object.entries({ 'config.json': model.config, ...files })) {
     writeFileSync(join(out, file), `${JSON.stringify(value, null, 2)}\n`);
   }
 }

@@ -15,12 +15,20 @@ const commands: Record<string, Entry> = {
     load: async () => (await import('./commands/quickstart')).quickstartCommand,
   },
   run: {
-    summary: 'one method on one task: --task T --method M --seed N [--set key=value …]',
+    summary: 'one method on a task, or on your own model and data: run --model DIR --data FILE --method gora',
     load: async () => (await import('./commands/run')).runCommand,
+  },
+  ranks: {
+    summary: 'where GoRA would put the ranks of a model on some data: ranks --model DIR --data FILE [--batches 8]',
+    load: async () => (await import('./commands/ranks')).ranksCommand,
   },
   list: {
     summary: 'tasks, methods, models, or the options of one: list methods [NAME]',
     load: async () => (await import('./commands/list')).listCommand,
+  },
+  models: {
+    summary: 'models that are here and that can be had: models [list], add NAME…, verify [FOLDER…]',
+    load: async () => (await import('./commands/models')).modelsCommand,
   },
   reproduce: {
     summary: 'a whole comparison; resumes: reproduce NAME [--quick] [--seeds N] [--part i/n], or --list',
@@ -90,7 +98,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** A reader that closed the pipe (`| head`) wants no more; any other failure of the output is one line and code 1. */
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') process.stderr.write(`gora: cannot write the output: ${error.message}\n`);
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+}
+
 if (require.main === module) {
+  process.stdout.on('error', onOutputError);
   main(process.argv.slice(2)).then((code) => {
     process.exitCode = code;
   });

@@ -1,11 +1,6 @@
 /** What notebooks and other programs import. */
-export { bucketed, bucketLengths } from './data/batching/buckets';
-export { bucketedTexts, packed, paddedTexts, type TextExample } from './data/batching/text';
-export { classificationSet, evaluateClassifier, fitHeadByProbe, predictClasses } from './data/classification';
-export { batchesOf, type Dataset, inOrder, paddingWaste } from './data/dataset';
+
 export { mfcc } from './data/mfcc';
-export type { LoadedTask, Metrics, Task } from './data/task';
-export { allTasks, findTask, registerTask } from './data/tasks';
 export { UserError } from './errors';
 export { averaged, averages, labelled } from './experiments/outcomes';
 export { type Plan, quick, withSeeds } from './experiments/plan';
@@ -27,14 +22,20 @@ export type { Adapters, Evidence, Method } from './methods/method';
 export { allMethods, findMethod, registerMethod } from './methods/registry';
 export { loadAdapters, saveAdapters } from './methods/save';
 export { selectTargets } from './methods/targets';
-export { type EncoderConfig, encoderInit, makeEncoder } from './models/encoder';
-export { generateBatch, generateGreedy } from './models/generate';
-export { loadDecoder, loadEncoder, loadForClasses, loadKwt1, loadLlama2c, modelFile } from './models/load';
-export type { LinearLayer, Model, Net } from './models/model';
+export { buildModel, modelTypes, randomModel, randomWeights } from './models/auto';
+export { modelCards, registerModel } from './models/cards';
+export { generateAnswers, generateBatch, generateGreedy } from './models/generate';
+export { type LoadedModel, loadModel } from './models/load';
+export type { HeadRequest, LinearLayer, Model, Net } from './models/model';
 export { baseNet, countParams, disposeModel, exportWeights, param, withWeight } from './models/params';
-export { generateT5, labelLogProbabilities } from './models/t5-generate';
 export * from './notebook/display';
 export * from './reports';
+export { allTasks, findTask, registerTask } from './tasks';
+export { bucketed, bucketLengths } from './tasks/batching/buckets';
+export { bucketedTexts, packed, paddedTexts, type TextExample } from './tasks/batching/text';
+export { batchesOf, type Dataset, inOrder, paddingWaste } from './tasks/dataset';
+export { classificationSet, evaluateClassifier, fitHeadByProbe, predictClasses } from './tasks/kinds/classify';
+export type { LoadedTask, Metrics, Task } from './tasks/task';
 export { type BackendInfo, startBackend } from './tensor/backend';
 export type { Batch } from './tensor/batch';
 export { dot, matMul, norm, svd, transpose } from './tensor/linalg';

@@ -1,15 +1,15 @@
 /** `gora gradients`: how many batches a mean gradient needs, on one task; resumes. */
 import { join, relative } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../errors';
+import { prepareFolder } from '../experiments/folders';
 import {
+  answers,
   type GradientStudy,
   type GradientStudyRequest,
   readGradientStudies,
   studyGradients,
   writeGradientStudy,
 } from '../experiments/gradient-study';
-import { resolveSpec } from '../experiments/spec';
 import { dataFolder } from '../project';
 import { exportTable } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
@@ -33,19 +33,6 @@ function positive(text: string, option: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new UserError(`${option} takes integers above 0, not "${text}"`);
-}
-
-/** Whether a study on disk is the one asked for. */
-function answers(study: GradientStudy, request: GradientStudyRequest): boolean {
-  const spec = resolveSpec({ ...request, method: 'full' });
-  const samples = study.samples.map(({ batches }) => batches);
-  return (
-    study.model === spec.model &&
-    study.batch === spec.training.batch &&
-    isDeepStrictEqual(study.taskOptions, spec.taskOptions) &&
-    (request.counts === undefined || isDeepStrictEqual(samples, [...request.counts])) &&
-    (request.reference === undefined || study.reference.batches === request.reference)
-  );
 }
 
 /** Studies of the seeds 1 … `seeds`, those on disk as they are; `onWrite` is told of every new file. */
@@ -86,17 +73,20 @@ export async function gradientsCommand(args: string[]): Promise<number> {
   const seeds = positive(values.seeds ?? '5', '--seeds');
   const folder = outFolder('gradients', values.out);
   const records = join(recordsFolder(values.out), 'gradients');
+  const undo = prepareFolder(records);
   const local = (path: string) => relative(process.cwd(), path);
-  const studies = await collectStudies(request, seeds, records, dataFolder(values.data), (path) =>
-    process.stderr.write(`${local(path)}\n`),
-  );
-  const table = gradientStudyTable(studies);
-  const files = saveTable(table, folder);
   try {
+    const studies = await collectStudies(request, seeds, records, dataFolder(values.data), (path) =>
+      process.stderr.write(`${local(path)}\n`),
+    );
+    const table = gradientStudyTable(studies);
+    process.stdout.write(`${exportTable(table, 'text')}\n`); // before anything that can fail
+    const files = saveTable(table, folder);
     files.push(...(await saveFigure(gradientStudyChart(studies), folder)));
+    process.stdout.write(`${files.map((file) => `  ${local(file)}`).join('\n')}\n`);
+    return 0;
   } finally {
+    undo();
     await closeRenderer();
   }
-  process.stdout.write(`${exportTable(table, 'text')}\n${files.map((file) => `  ${local(file)}`).join('\n')}\n`);
-  return 0;
 }

@@ -1,17 +1,14 @@
 /** `gora list`: what exists, and the options of each. */
-import { allTasks, findTask } from '../data/tasks';
+
 import { UserError } from '../errors';
 import { describeOptions } from '../experiments/options';
 import { allMethods, findMethod } from '../methods/registry';
-import { modelCards } from '../models/load';
+import { modelCards } from '../models/cards';
 import { dataFolder } from '../project';
+import { allTasks, findTask } from '../tasks';
 import { trainingSchema } from '../training/options';
 import { parse } from './args';
-
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  return rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i])).join('  ')}`.trimEnd()).join('\n');
-}
+import { columns } from './columns';
 
 const optionRows = (schema: Parameters<typeof describeOptions>[0]) =>
   describeOptions(schema).map(({ key, value, text }) => [key, value, text]);
@@ -47,7 +44,7 @@ const listings: Record<string, (name?: string) => string> = {
   },
   models: (name) => {
     if (name !== undefined) throw new UserError(`list models takes no name, and found "${name}"`);
-    return columns(modelCards.map((m) => [m.name, m.title, m.licence, m.file]));
+    return columns(modelCards().map((m) => [m.name, m.title, m.licence, m.path]));
   },
 };
 

@@ -3,14 +3,14 @@
  * with the checkpoint (`frontend.*`), so features equal those the model was trained on.
  */
 import { UserError } from '../errors';
-import type { Weights } from '../models/params';
+import type { HostTensor } from '../formats/weights';
 
 const HOP = 160;
 const FRAMES = 98;
 const FLOOR = 1e-12;
 
 /** One second of 16 kHz audio to MFCCs [98, 40], row-major; shorter clips are padded with silence. */
-export function mfcc(samples: Float32Array, frontend: Weights): Float32Array {
+export function mfcc(samples: Float32Array, frontend: ReadonlyMap<string, HostTensor>): Float32Array {
   const part = (name: string) => {
     const found = frontend.get(`frontend.${name}`);
     if (!found) throw new UserError(`the checkpoint has no front end: "frontend.${name}" is missing`);

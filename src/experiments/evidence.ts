@@ -1,24 +1,27 @@
 /** Measures what a method needs before training: gradients, activations, and a probe of the loss. */
-import { batchesOf } from '../data/dataset';
-import type { LoadedTask } from '../data/task';
+
 import { UserError } from '../errors';
 import { type ActivationOptions, estimateActivations } from '../methods/activations';
 import { estimateGradients, probeOn } from '../methods/gradients';
 import type { Evidence, Method } from '../methods/method';
 import type { LinearLayer } from '../models/model';
+import { batchesOf } from '../tasks/dataset';
 import type { Batch } from '../tensor/batch';
 import type { Random } from '../tensor/random';
 import type { TrainingOptions } from '../training/options';
+import type { Opened } from './open';
 
 export interface EvidenceRequest {
   readonly method: Method;
   readonly methodOptions: Readonly<Record<string, unknown>>;
   /** `gradientBatches` was set by the person, so it is not lowered silently. */
   readonly batchesAreExplicit: boolean;
-  readonly task: LoadedTask;
+  readonly task: Opened;
   readonly targets: readonly LinearLayer[];
   readonly training: TrainingOptions;
   readonly random: Random;
+  /** Told of every batch whose gradient was taken. */
+  readonly onBatch?: (done: number, of: number) => void;
 }
 
 export interface Gathered {
@@ -55,6 +58,7 @@ export function gatherEvidence(request: EvidenceRequest): Gathered {
       try {
         yield batch;
       } finally {
+        request.onBatch?.(i + 1, count);
         if (i === 0) first = batch;
         else free(batch);
       }

@@ -12,9 +12,8 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { batchesOf } from '../data/dataset';
-import { findTask } from '../data/tasks';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../formats/atomic';
 import { measureImportance } from '../methods/gora/importance';
@@ -22,12 +21,16 @@ import { estimateGradients } from '../methods/gradients';
 import { selectTargets } from '../methods/targets';
 import type { LinearLayer, Model } from '../models/model';
 import { disposeModel } from '../models/params';
+import { batchesOf } from '../tasks/dataset';
 import { startBackend } from '../tensor/backend';
 import type { Batch } from '../tensor/batch';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
+import { checkBatch, checkLabels, memoryLimit } from './checks';
 import { environmentOf } from './environment';
-import { readJsonFile } from './json-file';
+import { readIdFile } from './json-file';
+import { openTask } from './open';
+import { optionKeys } from './options';
 import { resolveSpec } from './spec';
 
 export interface GradientStudyRequest {
@@ -56,6 +59,14 @@ const gradientStudySchema = z.strictObject({
   /** Examples a batch. */
   batch: z.int().positive(),
   taskOptions: z.record(z.string(), z.unknown()),
+  /** What was asked; null for the defaults. Missing in older files, which were made for all layers. */
+  asked: z
+    .strictObject({
+      targets: z.string(),
+      counts: z.array(z.int().positive()).nullable(),
+      reference: z.int().positive().nullable(),
+    })
+    .optional(),
   environment: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
   reference: z.strictObject({ batches: z.int().positive(), importances: scores }),
   /** Means over the layers, and GoRA's importance avg|W ⊙ G| of every layer. */
@@ -113,12 +124,56 @@ function importancesOf(
   return Object.fromEntries(targets.map((layer, i) => [layer.name, found[i] as number]));
 }
 
+/** Training settings that a study depends on; the others are of a training that it does not do. */
+const USED = ['batch', 'targets'];
+
+/** Everything that decides what a study finds. @throws UserError when a setting would have no effect. */
+function askedOf(request: GradientStudyRequest) {
+  const idle = optionKeys(trainingSchema).filter((key) => !USED.includes(key) && request.set?.[key] !== undefined);
+  if (idle.length > 0) {
+    throw new UserError(`"${idle[0]}" has no effect on a gradient study: of training it takes ${USED.join(' and ')}`);
+  }
+  const { model, training, taskOptions } = resolveSpec({ ...request, method: 'full' });
+  const { batch, targets } = training as TrainingOptions;
+  const { counts, reference } = request;
+  const asked = { targets, counts: counts ? [...counts] : null, reference: reference ?? null };
+  return { task: request.task, model, seed: request.seed, batch, taskOptions, asked };
+}
+
+/** What was asked for a study, as far as its file tells. */
+function askedThen({ asked, samples, reference }: GradientStudy): NonNullable<GradientStudy['asked']> {
+  if (asked) return asked;
+  const counts = samples.map(({ batches }) => batches);
+  const usual = isDeepStrictEqual(counts, usualCounts(reference.batches));
+  return { targets: 'all', counts: usual ? null : counts, reference: null };
+}
+
+/** Whether a study is the one asked for. @throws UserError as `studyGradients`, as far as it needs no data. */
+export function answers(study: GradientStudy, request: GradientStudyRequest): boolean {
+  const { task, model, seed, batch, taskOptions } = study;
+  return isDeepStrictEqual(askedOf(request), { task, model, seed, batch, taskOptions, asked: askedThen(study) });
+}
+
+/** What studies must share to stand in one table: everything but the seed. */
+export function kindOfStudy(study: GradientStudy): string {
+  const { task, model, batch, taskOptions, reference } = study;
+  const { targets } = askedThen(study);
+  const options = Object.entries(taskOptions).map(([key, value]) => `${key} ${value}`);
+  return `${task} on ${model}, ${[`targets ${targets}`, `batch ${batch}`, ...options.sort()].join(', ')}, reference ${reference.batches} batches`;
+}
+
+/** Layers that a study took the gradients of, as `targets` names them. */
+export const targetsOfStudy = (study: GradientStudy): string => askedThen(study).targets;
+
 const POWERS = [1, 2, 4, 8, 16, 32, 64];
+
+/** The numbers of batches where none are asked for: powers of two up to half of the reference. */
+const usualCounts = (reference: number) => POWERS.filter((power) => power <= Math.max(1, reference / 2));
 
 /** Batches of the samples and of the reference, on data with `pass` whole batches. */
 function sizesOf(request: GradientStudyRequest, pass: number): { counts: readonly number[]; reference: number } {
   const { reference = pass } = request;
-  const counts = request.counts ?? POWERS.filter((power) => power <= Math.max(1, reference / 2));
+  const counts = request.counts ?? usualCounts(reference);
   const rising = counts.every((count, i) => Number.isInteger(count) && count > (counts[i - 1] ?? 0));
   if (counts.length === 0 || !rising) throw new UserError(`counts must be rising integers above 0, not ${counts}`);
   const most = counts[counts.length - 1];
@@ -131,21 +186,18 @@ function sizesOf(request: GradientStudyRequest, pass: number): { counts: readonl
 
 /** @throws UserError when the request does not fit the data, or a gradient is not finite. */
 export async function studyGradients(request: GradientStudyRequest, dataDir: string): Promise<GradientStudy> {
-  const { task: name, seed } = request;
-  const spec = resolveSpec({ task: name, model: request.model, method: 'full', seed, set: request.set });
+  const facts = askedOf(request);
+  const { task: name, seed, batch } = facts;
   const backend = await startBackend();
   const random = new Random(seed);
-  const task = await findTask(name).load(spec.taskOptions, {
-    dataDir,
-    model: spec.model,
-    random: random.fork('task'),
-  });
+  const task = await openTask({ ...facts, task: name }, dataDir, random.fork('task'));
   const { model } = task;
   try {
-    const training = trainingSchema.parse(spec.training) as TrainingOptions;
-    const targets = selectTargets(model, training.targets);
-    const { counts, reference } = sizesOf(request, Math.floor(task.train.size / training.batch));
-    const stream = batchesOf(task.train, training.batch, random.fork('order'));
+    const targets = selectTargets(model, facts.asked.targets);
+    checkBatch(task, { batch }, memoryLimit(backend));
+    await checkLabels(task.train);
+    const { counts, reference } = sizesOf(request, Math.floor(task.train.size / batch));
+    const stream = batchesOf(task.train, batch, random.fork('order'));
     function* next(count: number): Generator<Batch, void> {
       for (let i = 0; i < count; i++) {
         const batch = stream.next().value;
@@ -166,11 +218,7 @@ export async function studyGradients(request: GradientStudyRequest, dataDir: str
       format: 1,
       kind: 'gradient-study',
       id: `gradients-${name}-s${seed}`,
-      task: name,
-      model: spec.model,
-      seed,
-      batch: training.batch,
-      taskOptions: spec.taskOptions,
+      ...facts,
       environment: environmentOf(backend),
       reference: { batches: reference, importances: importancesOf(model, targets, gradients) },
       samples: [...means].map(([batches, own]) => ({
@@ -195,6 +243,6 @@ export function writeGradientStudy(dir: string, study: GradientStudy): string {
 export function readGradientStudies(dir: string): GradientStudy[] {
   if (!existsSync(dir)) return [];
   const files = readdirSync(dir).filter((file) => /^gradients-.*-s\d+\.json$/.test(file));
-  const kind = { name: 'study', form: 'a gradient study' };
-  return files.sort().map((file) => readJsonFile(join(dir, file), gradientStudySchema, kind));
+  const kind = { name: 'study', form: 'a gradient study', remedy: 'Delete it, and the study is made again' };
+  return files.sort().map((file) => readIdFile(join(dir, file), gradientStudySchema, kind));
 }

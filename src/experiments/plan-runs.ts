@@ -1,6 +1,6 @@
 /** Running a plan, and reading it back: every run is a record on disk, so an interrupted plan goes on where it stopped. */
 import { join } from 'node:path';
-import { Interrupted, UserError } from '../errors';
+import { Interrupted, messageOf, UserError } from '../errors';
 import { type Case, checkPlan, countRuns, gridOf, type Plan, tuningCase, type Variant } from './plan';
 import type { RunRecord } from './record';
 import { type RunContext, RunFailed, RunInterrupted, runExperiment } from './run';
@@ -40,6 +40,8 @@ export interface PlanOnDisk extends PlanResult {
 export interface PlanContext extends RunContext {
   /** Folder with a folder of records a task; plans that share a task share their runs. */
   readonly records: string;
+  /** Whether a record on disk may stand for a run of the same settings; default: every one. */
+  readonly reuse?: (record: RunRecord) => boolean;
   /** Called before every run that is not on disk yet. */
   readonly onRun?: (label: string, done: number, total: number) => void;
 }
@@ -121,22 +123,38 @@ async function walk(
   return { outcomes, learningRates, tuning };
 }
 
-/** The record of a run on disk, completed or diverged; null when it has to run. */
-function onDisk(records: string, { request }: PlannedRun): RunRecord | null {
-  return findRecord(join(records, request.task), recordId(resolveSpec(request)), diverged);
+/**
+ * The record of a run on disk, completed or diverged; null when it has to run. A record of a tuning run, which another
+ * plan made with the same settings and seed, has no test metrics and is none of a run that wants them.
+ */
+function onDisk(records: string, { request, tuning }: PlannedRun): RunRecord | null {
+  const found = findRecord(join(records, request.task), recordId(resolveSpec(request)), diverged);
+  const tuned = found?.status === 'completed' && Object.keys(found.metrics).length === 0;
+  return tuned && !tuning ? null : found;
+}
+
+/** Writes a record. @throws UserError with what the run found, which is on no disk then. */
+function keep(dir: string, record: RunRecord): void {
+  try {
+    writeRecord(dir, record);
+  } catch (error) {
+    const found = Object.entries(record.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+    const result = found.length > 0 ? `. The run ${record.id} itself found: ${found.join(', ')}` : '';
+    throw new UserError(`${messageOf(error)}${result}`, { cause: error });
+  }
 }
 
 async function runOnce(run: PlannedRun, context: PlanContext): Promise<RunRecord> {
   const dir = join(context.records, run.request.task);
   try {
     const record = await runExperiment(run.request, { ...context, tuning: run.tuning });
-    writeRecord(dir, record);
+    keep(dir, record);
     if (record.status === 'cancelled') throw new Interrupted('interrupted: the same command goes on from here');
     return record;
   } catch (error) {
     if (error instanceof RunInterrupted) writeRecord(dir, error.record);
     if (!(error instanceof RunFailed) || !diverged(error.record)) throw error;
-    writeRecord(dir, error.record);
+    keep(dir, error.record);
     return error.record;
   }
 }
@@ -151,7 +169,7 @@ export async function runPlan(plan: Plan, context: PlanContext): Promise<PlanRes
   return walk(plan, async (run) => {
     done += 1;
     const known = onDisk(context.records, run);
-    if (known) return known;
+    if (known && (context.reuse?.(known) ?? true)) return known;
     const { seed, set } = run.request;
     const rate = run.tuning ? ` lr ${set?.lr}` : '';
     context.onRun?.(`${run.case} ${run.variant} seed ${seed}${rate}`, done, total);

@@ -1,7 +1,4 @@
 /** One run, from spec to record: load, measure, attach, train, evaluate. */
-import { paddingWaste } from '../data/dataset';
-import type { LoadedTask, Metrics } from '../data/task';
-import { findTask } from '../data/tasks';
 import { Interrupted, isInterrupted, messageOf, UserError } from '../errors';
 import type { Adapters } from '../methods/method';
 import { attachOnNf4 } from '../methods/quantised';
@@ -10,14 +7,19 @@ import { selectTargets } from '../methods/targets';
 import type { LinearLayer } from '../models/model';
 import { countParams, disposeModel } from '../models/params';
 import { currentSignal } from '../processes/interrupt';
-import { startBackend } from '../tensor/backend';
+import { findTask } from '../tasks';
+import { paddingWaste } from '../tasks/dataset';
+import type { Metrics } from '../tasks/task';
+import { backendInfo, startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
 import { trainableOf } from '../training/step';
 import { type Stop, type TrainingProgress, train } from '../training/train';
+import { checkBatch, checkLabels, memoryLimit } from './checks';
 import { environmentOf } from './environment';
 import { gatherEvidence } from './evidence';
 import { Meter } from './meter';
+import { type Opened, openTask } from './open';
 import { type Evaluation, type RunRecord, type RunSpec, recordCurve } from './record';
 import { type RunRequest, recordId, resolveSpec } from './spec';
 
@@ -28,8 +30,10 @@ export interface RunContext {
   readonly signal?: AbortSignal;
   /** A run that only chooses an option: it is scored on validation data, at the end, and never sees the test set. */
   readonly tuning?: boolean;
+  /** Called when data and model are in memory, before anything is measured. */
+  readonly onOpened?: (task: Opened) => void;
   /** Called with the trained model before it is freed, e.g. to save the adapter. */
-  readonly onTrained?: (task: LoadedTask, adapters: Adapters) => Promise<void>;
+  readonly onTrained?: (task: Opened, adapters: Adapters) => Promise<void>;
 }
 
 /** A run that failed after it started: the record was made and says why. */
@@ -62,21 +66,16 @@ export async function runExperiment(request: RunRequest, context: RunContext): P
   const record = emptyRecord(spec, environmentOf(backend));
   // kept from here on: what runs must stop with the cell that called it, also when another cell runs by then
   const interrupts = currentSignal();
-  let task: LoadedTask | null = null;
+  const stop: Stop = {
+    get aborted() {
+      return interrupts?.aborted === true || context.signal?.aborted === true;
+    },
+  };
+  let task: Opened | null = null;
   try {
     const random = new Random(spec.seed);
-    task = await meter.time('load', () =>
-      findTask(spec.task).load(spec.taskOptions, {
-        dataDir: context.dataDir,
-        model: spec.model,
-        random: random.fork('task'),
-      }),
-    );
-    const stop: Stop = {
-      get aborted() {
-        return interrupts?.aborted === true || context.signal?.aborted === true;
-      },
-    };
+    task = await meter.time('load', () => openTask(spec, context.dataDir, random.fork('task')));
+    context.onOpened?.(task);
     await runLoaded(record, request, task, random, context, stop, meter);
   } catch (error) {
     if (isInterrupted(error)) return stopped(record, meter, context);
@@ -101,7 +100,7 @@ function stopped(record: RunRecord, meter: Meter, { signal }: RunContext): RunRe
 async function attach(
   { spec }: RunRecord,
   request: RunRequest,
-  task: LoadedTask,
+  task: Opened,
   targets: readonly LinearLayer[],
   training: TrainingOptions,
   random: Random,
@@ -133,7 +132,7 @@ async function attach(
 async function runLoaded(
   record: RunRecord,
   request: RunRequest,
-  task: LoadedTask,
+  task: Opened,
   random: Random,
   context: RunContext,
   signal: Stop,
@@ -142,6 +141,9 @@ async function runLoaded(
   const { spec } = record;
   const training = trainingSchema.parse(spec.training) as TrainingOptions;
   const targets = selectTargets(task.model, training.targets);
+  checkBatch(task, training, memoryLimit(backendInfo()));
+  findMethod(spec.method).check?.(targets, spec.methodOptions, training.steps);
+  await checkLabels(task.train);
   const parameters = countParams(task.model);
   const adapters = await attach(record, request, task, targets, training, random, meter);
   const evaluate = (step: number, split: 'validation' | 'test') =>

@@ -1,5 +1,4 @@
 /** Trainable parameters of every method on a task's model, counted by attaching it. */
-import { findTask } from '../data/tasks';
 import { isInterrupted, UserError } from '../errors';
 import { findMethod } from '../methods/registry';
 import { selectTargets } from '../methods/targets';
@@ -9,6 +8,7 @@ import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
 import { trainableOf } from '../training/step';
 import { gatherEvidence } from './evidence';
+import { openTask } from './open';
 import { resolveSpec } from './spec';
 
 /** Parameters that train, a new head included; null with the reason where the method does not fit the model. */
@@ -21,10 +21,9 @@ export async function methodSizes(
   dataDir: string,
 ): Promise<MethodSize[]> {
   await startBackend();
-  const task = findTask(taskName);
   const random = new Random(1);
   const spec = resolveSpec({ task: taskName, method: methods[0], seed: 1 });
-  const loaded = await task.load(spec.taskOptions, { dataDir, model: spec.model, random: random.fork('task') });
+  const loaded = await openTask(spec, dataDir, random.fork('task'));
   const sizes: MethodSize[] = [];
   for (const name of methods) {
     const method = findMethod(name);
@@ -32,6 +31,7 @@ export async function methodSizes(
     const options = trainingSchema.parse(training) as TrainingOptions;
     const targets = selectTargets(loaded.model, options.targets);
     try {
+      method.check?.(targets, methodOptions, options.steps);
       const { evidence, release } = gatherEvidence({
         method,
         methodOptions,

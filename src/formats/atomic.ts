@@ -17,6 +17,18 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name is too long; shorten it',
 };
 
+/** Why a path cannot be written, and what to do. */
+export function writeRemedy(error: unknown): string {
+  return REMEDIES[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
+}
+
+/** A failed write as an error that names the path, the reason and the remedy; null when it is no error of the system. */
+export function writeError(file: string, error: unknown): UserError | null {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (error instanceof UserError || code === undefined) return null;
+  return new UserError(`Cannot write ${file}: ${writeRemedy(error)}.`, { cause: error });
+}
+
 let counter = 0;
 
 /** A name beside the file that nobody else uses. */
@@ -30,12 +42,6 @@ function refuseOtherKinds(file: string): void {
   if (found && !found.isFile()) throw Object.assign(new Error('is no file'), { code: 'ENOTSUP' });
 }
 
-function refusal(file: string, error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === undefined) return error;
-  return new UserError(`Cannot write ${file}: ${REMEDIES[code] ?? messageOf(error)}.`, { cause: error });
-}
-
 /**
  * Tries whether `writeFileAtomic` could write the file, before the work that makes its content. Leaves nothing behind.
  * @throws UserError naming the path, the reason and the remedy.
@@ -47,7 +53,7 @@ export function checkWritable(file: string): void {
     fs.closeSync(fs.openSync(temp, 'wx'));
     fs.rmSync(temp);
   } catch (error) {
-    throw refusal(file, error);
+    throw writeError(file, error) ?? error;
   }
 }
 
@@ -80,7 +86,7 @@ export function writeFileAtomic(file: string, content: string | Uint8Array | Ite
   } catch (error) {
     if (fd !== null) fs.closeSync(fd);
     if (made) fs.rmSync(temp, { force: true });
-    throw refusal(file, error);
+    throw writeError(file, error) ?? error;
   }
   syncFolder(folder);
 }

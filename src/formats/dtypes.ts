@@ -89,42 +89,58 @@ function table(dtype: 'F16' | 'F8_E4M3' | 'F8_E5M2'): Float32Array {
   return values;
 }
 
-/** A plain loop: `Float32Array.from` with a function goes through an iterator and is many times slower. */
-function mapped<T>(source: ArrayLike<T>, value: (item: T) => number): Float32Array {
-  const out = new Float32Array(source.length);
-  for (let i = 0; i < out.length; i++) out[i] = value(source[i]);
-  return out;
-}
+/** The values of all half-precision floats, by bit pattern. */
+export const halfValues = (): Float32Array => table('F16');
+
+/** A typed array over bytes that stand elsewhere. */
+type View<T> = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => ArrayLike<T>;
 
 /** Decodes little-endian bytes to float32; a fresh array. Integers past 2²⁴ and float64 are rounded to nearest. */
 export function decodeFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
-  const own = new Uint8Array(bytes).buffer; // a copy, because the bytes may stand at an odd offset
+  const out = new Float32Array(bytes.byteLength / DTYPE_BYTES[dtype]);
+  decodeInto(dtype, bytes, out, 0);
+  return out;
+}
+
+/** Decodes little-endian bytes of whole elements into `out` from element `at` on; rounding as `decodeFloat32`. */
+export function decodeInto(dtype: DType, bytes: Uint8Array, out: Float32Array, at: number): void {
+  const size = DTYPE_BYTES[dtype];
+  const { buffer, byteOffset } = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes); // typed arrays are aligned
+  const count = bytes.byteLength / size;
   switch (dtype) {
-    case 'F32':
-      return new Float32Array(own);
-    case 'F16': {
-      const values = table('F16');
-      return mapped(new Uint16Array(own), (bits) => values[bits]);
-    }
-    case 'BF16': {
-      const halves = new Uint16Array(own);
-      const words = new Uint32Array(halves.length);
-      for (let i = 0; i < halves.length; i++) words[i] = halves[i] << 16;
-      return new Float32Array(words.buffer);
-    }
+    case 'F16':
+      look(table('F16'), new Uint16Array(buffer, byteOffset, count), out, at);
+      return;
     case 'F8_E4M3':
-    case 'F8_E5M2': {
-      const values = table(dtype);
-      return mapped(new Uint8Array(own), (bits) => values[bits]);
+    case 'F8_E5M2':
+      look(table(dtype), bytes, out, at);
+      return;
+    case 'BF16': {
+      const halves = new Uint16Array(buffer, byteOffset, count);
+      const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
+      for (let i = 0; i < count; i++) words[at + i] = halves[i] << 16;
+      return;
     }
     case 'BOOL':
-      return mapped(new Uint8Array(own), (bits) => (bits ? 1 : 0));
+      for (let i = 0; i < count; i++) out[at + i] = bytes[i] ? 1 : 0;
+      return;
     case 'I64':
-    case 'U64':
-      return mapped(new NATIVE[dtype](own) as ArrayLike<bigint>, Number);
-    default:
-      return new Float32Array(new NATIVE[dtype](own));
+    case 'U64': {
+      const Integers: View<bigint> = NATIVE[dtype];
+      const integers = new Integers(buffer, byteOffset, count);
+      for (let i = 0; i < count; i++) out[at + i] = Number(integers[i]);
+      return;
+    }
+    default: {
+      const Numbers: View<number> = NATIVE[dtype];
+      out.set(new Numbers(buffer, byteOffset, count), at);
+    }
   }
+}
+
+/** A plain loop: `Float32Array.from` with a function goes through an iterator and is many times slower. */
+function look(values: Float32Array, bits: Uint8Array | Uint16Array, out: Float32Array, at: number): void {
+  for (let i = 0; i < bits.length; i++) out[at + i] = values[bits[i]];
 }
 
 const scratch = new Float32Array(1);

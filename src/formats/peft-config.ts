@@ -3,6 +3,7 @@
  * and scale. PEFT knows no GoRA: its result is plain LoRA with `use_rslora` and one rank a layer in `rank_pattern`.
  */
 import { UserError } from '../errors';
+import { PEFT_DEFAULTS } from './peft-fields';
 import type { AdapterLayer } from './peft-layer';
 
 /** What a person chooses; ranks and scales that differ from `r` and `lora_alpha` go into the patterns by themselves. */
@@ -22,51 +23,6 @@ export interface PeftOptions {
   /** Further keys of PEFT's own config, e.g. `target_r` and `total_step` of AdaLoRA. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
-
-/** Every key that PEFT 0.21.0 writes for LoRA, with the value that means "not used". */
-const DEFAULTS: Readonly<Record<string, unknown>> = {
-  alora_invocation_tokens: null,
-  alpha_pattern: {},
-  arrow_config: null,
-  auto_mapping: null,
-  base_model_name_or_path: null,
-  bias: 'none',
-  corda_config: null,
-  ensure_weight_tying: false,
-  eva_config: null,
-  exclude_modules: null,
-  fan_in_fan_out: false,
-  inference_mode: true,
-  init_lora_weights: true,
-  kasa_config: null,
-  layer_replication: null,
-  layers_pattern: null,
-  layers_to_transform: null,
-  loftq_config: {},
-  lora_alpha: 8,
-  lora_bias: false,
-  lora_dropout: 0,
-  lora_ga_config: null,
-  megatron_config: null,
-  megatron_core: 'megatron.core',
-  modules_to_save: null,
-  monteclora_config: null,
-  peft_type: 'LORA',
-  peft_version: '0.21.0',
-  qalora_group_size: 16,
-  r: 8,
-  rank_pattern: {},
-  revision: null,
-  target_modules: null,
-  target_parameters: null,
-  task_type: null,
-  trainable_token_indices: null,
-  use_bdlora: null,
-  use_dora: false,
-  use_qalora: false,
-  use_rslora: false,
-  velora_config: null,
-};
 
 const rankOf = (layer: AdapterLayer): number => layer.A.shape[0];
 
@@ -119,7 +75,7 @@ export function peftConfig(
     throw new UserError(`target_modules [${target_modules}] does not name the adapted layer ${missed.name}; add it.`);
   }
   const alphaOf = (layer: AdapterLayer) => layer.alpha ?? options.lora_alpha;
-  const common = { ...DEFAULTS, ...chosen, target_modules, modules_to_save: modules.length ? modules : null };
+  const common = { ...PEFT_DEFAULTS, ...chosen, target_modules, modules_to_save: modules.length ? modules : null };
   if (!layers.some((layer) => layer.E)) {
     return {
       ...common,
@@ -136,38 +92,4 @@ export function peftConfig(
   const adalora = { peft_type: 'ADALORA', r: 8, init_r: options.r, rank_pattern: null };
   const schedule = { target_r: options.r, beta1: 0.85, beta2: 0.85, deltaT: 1, tinit: 0, tfinal: 0 };
   return { ...common, ...adalora, ...schedule, orth_reg_weight: 0.5, total_step: 1, ...extra };
-}
-
-/** Patterns that a reader evaluates: names, dots, stars and plain groups, so that no match takes more than a moment. */
-const SAFE_PATTERN = /^(?!.*\)[*+?{])[\w.\-^|()\\[\]*+]{1,300}$/;
-const MOST_STARS = 3;
-
-/**
- * The value of the first pattern that matches a module path, as PEFT does it.
- * @param source where the patterns stand, for the error message.
- * @throws UserError on a broken or hostile pattern.
- */
-export function matchPattern(
-  patterns: ReadonlyMap<string, number>,
-  name: string,
-  usual: number,
-  source: string,
-): number {
-  for (const [key, value] of patterns) {
-    if (!SAFE_PATTERN.test(key) || (key.match(/[*+]/g)?.length ?? 0) > MOST_STARS) {
-      throw new UserError(
-        `${source}: the pattern ${JSON.stringify(key)} is too complex; use full module paths as keys.`,
-      );
-    }
-    let matcher: RegExp;
-    try {
-      matcher = new RegExp(`^(?:.*\\.)?(?:${key})$`);
-    } catch (error) {
-      throw new UserError(`${source}: the pattern ${JSON.stringify(key)} is not a regular expression.`, {
-        cause: error,
-      });
-    }
-    if (matcher.test(name)) return value;
-  }
-  return usual;
 }

@@ -1,5 +1,7 @@
 /** Reading `adapter_config.json`, with a refusal of everything that would change what the adapter computes unnoticed. */
 import { messageOf, UserError } from '../errors';
+import { fieldProblem } from './peft-fields';
+import { LayerPatterns, targetsOf } from './peft-targets';
 import { readText } from './read';
 
 /** What the loader needs of a config. */
@@ -8,25 +10,12 @@ export interface AdapterConfig {
   readonly dora: boolean;
   readonly rank: number;
   readonly alpha: number;
-  readonly rankPattern: ReadonlyMap<string, number>;
-  readonly alphaPattern: ReadonlyMap<string, number>;
+  readonly rankPattern: LayerPatterns;
+  readonly alphaPattern: LayerPatterns;
+  /** Whether the config adapts a module; null where it does not say which. */
+  readonly targets: ((module: string) => boolean) | null;
   readonly raw: Readonly<Record<string, unknown>>;
 }
-
-/** Settings that change the computation in ways this kit does not follow; null, false and absence are fine. */
-const UNSUPPORTED = [
-  'alora_invocation_tokens',
-  'arrow_config',
-  'kasa_config',
-  'layer_replication',
-  'lora_bias',
-  'monteclora_config',
-  'target_parameters',
-  'trainable_token_indices',
-  'use_bdlora',
-  'use_qalora',
-  'velora_config',
-];
 
 /** Reads and checks a config file. @throws UserError naming the file, the key and what would be right. */
 export function parseAdapterConfig(file: string): AdapterConfig {
@@ -43,10 +32,8 @@ export function parseAdapterConfig(file: string): AdapterConfig {
   const type = raw.peft_type;
   if (type !== 'LORA' && type !== 'ADALORA')
     throw bad(`peft_type must be LORA or ADALORA, not ${JSON.stringify(type)}`);
-  for (const key of UNSUPPORTED) {
-    if (raw[key]) throw bad(`${key} = ${JSON.stringify(raw[key])} is not supported; save the adapter without it`);
-  }
-  if (raw.bias !== undefined && raw.bias !== 'none') throw bad('bias must be "none"');
+  const problem = fieldProblem(raw);
+  if (problem !== null) throw bad(problem);
 
   const number = (key: string, value: unknown, whole: boolean): number => {
     if (typeof value === 'number' && Number.isFinite(value) && (!whole || (Number.isInteger(value) && value > 0))) {
@@ -54,10 +41,13 @@ export function parseAdapterConfig(file: string): AdapterConfig {
     }
     throw bad(`${key} must be a ${whole ? 'whole number > 0' : 'number'}, not ${JSON.stringify(value)}`);
   };
-  const pattern = (key: string, whole: boolean): ReadonlyMap<string, number> => {
+  const pattern = (key: string, whole: boolean): LayerPatterns => {
     const value = raw[key] ?? {};
     if (typeof value !== 'object' || Array.isArray(value)) throw bad(`${key} must be an object`);
-    return new Map(Object.entries(value).map(([name, item]) => [name, number(`${key} of ${name}`, item, whole)]));
+    const entries = Object.entries(value).map(
+      ([name, item]) => [name, number(`${key} of ${name}`, item, whole)] as const,
+    );
+    return new LayerPatterns(new Map(entries), `${file}: ${key}`);
   };
 
   const adalora = type === 'ADALORA';
@@ -70,6 +60,7 @@ export function parseAdapterConfig(file: string): AdapterConfig {
     alpha: number('lora_alpha', raw.lora_alpha ?? 8, false),
     rankPattern: pattern('rank_pattern', true),
     alphaPattern: pattern('alpha_pattern', false),
+    targets: targetsOf(raw, file),
     raw,
   };
 }

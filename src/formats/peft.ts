@@ -4,12 +4,13 @@
  * lora_magnitude_vector [out], AdaLoRA's lora_E [r, 1].
  */
 
+import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { UserError } from '../errors';
 import { writeFileAtomic } from './atomic';
-import { matchPattern, type PeftOptions, peftConfig, peftScale } from './peft-config';
+import { type PeftOptions, peftConfig, peftScale } from './peft-config';
 import type { AdapterLayer, Matrix } from './peft-layer';
-import { parseAdapterConfig } from './peft-read';
+import { type AdapterConfig, parseAdapterConfig } from './peft-read';
 import { readSafetensors, type StoredTensor, toFloat32 } from './safetensors';
 import { type TensorToWrite, writeSafetensors } from './safetensors-write';
 
@@ -36,6 +37,8 @@ export interface LoadedAdapter {
   readonly modules: ReadonlyMap<string, Matrix>;
   /** `adapter_config.json` as it stands in the file. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Whether the config adapts a module of a model; null where it does not say which. */
+  readonly targets: ((module: string) => boolean) | null;
 }
 
 export const CONFIG_FILE = 'adapter_config.json';
@@ -114,14 +117,41 @@ export function saveAdapter(folder: string, { layers, config, modules = new Map(
 
 const LORA_KEY = /^(.+)\.lora_(?:(A|B)\.weight|(A|B|E)|(magnitude)_vector)$/;
 
+/** PEFT's older weights file, a Python pickle, which runs code when it is read. */
+const PICKLE_FILE = 'adapter_model.bin';
+
+/** The weights file of a folder. @throws UserError when only a pickle is there. */
+function weightsFile(folder: string): string {
+  const file = path.join(folder, WEIGHTS_FILE);
+  const pickle = path.join(folder, PICKLE_FILE);
+  if (fs.existsSync(file) || !fs.existsSync(pickle)) return file;
+  const convert = `python -c "import torch, safetensors.torch as s; s.save_file({k: v.contiguous() for k, v in torch.load('${PICKLE_FILE}', weights_only=True).items()}, '${WEIGHTS_FILE}', {'format': 'pt'})"`;
+  throw new UserError(
+    `${pickle} is a Python pickle, which this kit does not read, and there is no ${WEIGHTS_FILE}. Convert it in that folder: ${convert}`,
+  );
+}
+
+/** @throws UserError when a layer is none of the config's targets, or a pattern fits no layer. */
+function checkNames(file: string, config: AdapterConfig, layers: readonly string[]): void {
+  const stranger = config.targets && layers.find((layer) => !config.targets?.(layer));
+  if (stranger) {
+    throw new UserError(
+      `${file}: it adapts ${stranger}, which target_modules of ${CONFIG_FILE} does not name, so PEFT would leave that out. Name it there, or remove the tensors`,
+    );
+  }
+  config.rankPattern.checkUsed(layers);
+  config.alphaPattern.checkUsed(layers);
+}
+
 /**
  * Loads a PEFT folder, LoRA (with rsLoRA, DoRA, patterns) or AdaLoRA.
- * @throws UserError when a file is missing or broken, a tensor belongs to a variant that this kit does not compute, or a
- * rank in the weights differs from the one in the config.
+ * @throws UserError when a file is missing or broken, a tensor belongs to a variant that this kit does not compute, the
+ * base was moved before training, a rank in the weights differs from the one in the config, or a pattern, a tensor or a
+ * module has no counterpart.
  */
 export function loadAdapter(folder: string): LoadedAdapter {
   const config = parseAdapterConfig(path.join(folder, CONFIG_FILE));
-  const file = path.join(folder, WEIGHTS_FILE);
+  const file = weightsFile(folder);
   const parts = new Map<string, Record<string, Matrix>>();
   const modules = new Map<string, Matrix>();
   for (const [key, tensor] of readSafetensors(file).tensors) {
@@ -143,8 +173,8 @@ export function loadAdapter(folder: string): LoadedAdapter {
       throw new UserError(`${file}: ${name} must have ${expected}, as peft_type says.`);
     }
     if (!magnitude === config.dora) throw new UserError(`${file}: ${name} and use_dora = ${config.dora} disagree.`);
-    const rank = matchPattern(config.rankPattern, name, config.rank, folder);
-    const alpha = matchPattern(config.alphaPattern, name, config.alpha, folder);
+    const rank = config.rankPattern.valueOf(name, config.rank);
+    const alpha = config.alphaPattern.valueOf(name, config.alpha);
     const layer = { name, A, B, ...(E && { E }), ...(magnitude && { magnitude }) };
     checkLayer(layer);
     if (A.shape[0] !== rank) {
@@ -153,7 +183,12 @@ export function loadAdapter(folder: string): LoadedAdapter {
     return { ...layer, rank, alpha, scale: peftScale(alpha, rank, config.kind) };
   });
   if (layers.length === 0) throw new UserError(`${file} holds no adapted layer.`);
-  return { layers, modules, config: config.raw };
+  checkNames(
+    file,
+    config,
+    layers.map(({ name }) => name),
+  );
+  return { layers, modules, config: config.raw, targets: config.targets };
 }
 
 const matrix = (tensor: StoredTensor): Matrix => ({ shape: [...tensor.shape], data: toFloat32(tensor) });

@@ -12,6 +12,12 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ERR_FS_FILE_TOO_LARGE: 'larger than 2 GiB; split it into shards',
 };
 
+/** The error that says why a file could not be read. @param what what the file should be, e.g. `safetensors file`. */
+export function unreadable(path: string, what: string, cause: unknown): UserError {
+  const remedy = REMEDIES[(cause as NodeJS.ErrnoException).code ?? ''] ?? messageOf(cause);
+  return new UserError(`Cannot read ${what} ${path}: ${remedy}.`, { cause });
+}
+
 /** Largest decompressed size accepted, so that a small hostile file cannot fill the memory. */
 const MAX_INFLATED = 2 ** 31 - 1;
 
@@ -25,8 +31,7 @@ export function readBytes(path: string, what: string): Uint8Array {
   try {
     bytes = fs.readFileSync(path);
   } catch (error) {
-    const remedy = REMEDIES[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
-    throw new UserError(`Cannot read ${what} ${path}: ${remedy}.`, { cause: error });
+    throw unreadable(path, what, error);
   }
   if (!path.endsWith('.gz')) return bytes;
   try {
@@ -38,12 +43,37 @@ export function readBytes(path: string, what: string): Uint8Array {
   }
 }
 
-/** The text of a UTF-8 file, `.gz` transparently. @throws UserError as `readBytes`, and on invalid UTF-8. */
+/** Longest text that a string can hold, in bytes of ASCII. */
+const MAX_TEXT = 512 * 1024 * 1024 - 32;
+
+const NEWLINE = 10;
+
+/** The first line that is not UTF-8, from 1; 0 when there is none. */
+function brokenLine(bytes: Uint8Array): number {
+  const strict = new TextDecoder('utf-8', { fatal: true });
+  for (let from = 0, line = 1; from < bytes.length; line++) {
+    const next = bytes.indexOf(NEWLINE, from);
+    const end = next < 0 ? bytes.length : next + 1;
+    try {
+      strict.decode(bytes.subarray(from, end));
+    } catch {
+      return line;
+    }
+    from = end;
+  }
+  return 0;
+}
+
+/** The text of a UTF-8 file, `.gz` transparently. @throws UserError as `readBytes`, and naming a line that is not UTF-8. */
 export function readText(path: string, what: string): string {
   const bytes = readBytes(path, what);
+  if (bytes.length > MAX_TEXT) throw new UserError(`The ${what} ${path} is larger than 512 MiB of text; split it.`);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new UserError(`The ${what} ${path} is not valid UTF-8; convert it to UTF-8.`, { cause: error });
+    const line = brokenLine(bytes);
+    throw new UserError(`The ${what} ${path} is not valid UTF-8 (line ${line}); convert it to UTF-8.`, {
+      cause: error,
+    });
   }
 }

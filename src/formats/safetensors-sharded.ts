@@ -5,7 +5,8 @@
 import * as path from 'node:path';
 import { JsonError, type JsonObject, parseJson } from './json';
 import { readText } from './read';
-import { readSafetensors, SafetensorsError, type SafetensorsFile, type StoredTensor } from './safetensors';
+import { openSafetensors, readSafetensors, SafetensorsError, type SafetensorsFile } from './safetensors';
+import { type WeightEntry, type WeightFile, weightFile } from './weights';
 
 /** A shard's name must be a plain file name: no folder, no drive, no way up. */
 const SHARD_NAME = /^[^/\\:\0]+\.safetensors$/;
@@ -32,34 +33,76 @@ function readIndex(indexPath: string): Map<string, string> {
 }
 
 /**
+ * Opens every shard that an index names and checks that index and shards agree.
+ * @param open reads or opens one shard. @param namesOf the tensors it holds.
+ * @returns the shards in the order of their file names.
+ * @throws SafetensorsError when the index breaks a rule, a tensor is in two shards, or is in none.
+ */
+function openShards<Shard>(
+  indexPath: string,
+  open: (path: string) => Shard,
+  namesOf: (shard: Shard) => Iterable<string>,
+): Shard[] {
+  const map = readIndex(indexPath);
+  const holder = new Map<string, string>();
+  const shards = [...new Set(map.values())].sort().map((name) => {
+    const shard = open(path.join(path.dirname(indexPath), name));
+    for (const tensor of namesOf(shard)) {
+      const other = holder.get(tensor);
+      if (other !== undefined) {
+        const message = `tensor ${JSON.stringify(tensor)} is in ${other} and in ${name}`;
+        throw new SafetensorsError('duplicate-shard-key', indexPath, message);
+      }
+      holder.set(tensor, name);
+    }
+    return shard;
+  });
+  for (const [tensor, shard] of map) {
+    if (holder.get(tensor) !== shard) {
+      const message = `tensor ${JSON.stringify(tensor)} is not in ${shard}`;
+      throw new SafetensorsError('shard-key-missing', indexPath, message);
+    }
+  }
+  return shards;
+}
+
+/**
  * Reads a sharded checkpoint whole.
  * @param indexPath path of `*.safetensors.index.json`; the shards stand beside it.
  * @returns all tensors of all shards; metadata of the first shard.
  * @throws SafetensorsError when the index or a shard breaks a rule, a tensor is in two shards, or is in none.
  */
 export function readShardedSafetensors(indexPath: string): SafetensorsFile {
-  const map = readIndex(indexPath);
-  const tensors = new Map<string, StoredTensor>();
-  const holder = new Map<string, string>();
-  let metadata: Record<string, string> | undefined;
-  for (const shard of [...new Set(map.values())].sort()) {
-    const file = readSafetensors(path.join(path.dirname(indexPath), shard));
-    metadata ??= file.metadata;
-    for (const [name, tensor] of file.tensors) {
-      const other = holder.get(name);
-      if (other !== undefined) {
-        const message = `tensor ${JSON.stringify(name)} is in ${other} and in ${shard}`;
-        throw new SafetensorsError('duplicate-shard-key', indexPath, message);
-      }
-      holder.set(name, shard);
-      tensors.set(name, tensor);
-    }
+  const shards = openShards(indexPath, readSafetensors, ({ tensors }) => tensors.keys());
+  return { metadata: shards[0].metadata, tensors: new Map(shards.flatMap(({ tensors }) => [...tensors])) };
+}
+
+/**
+ * Opens a sharded checkpoint: all headers are checked at once, a tensor is read when asked for.
+ * @param indexPath path of `*.safetensors.index.json`; the shards stand beside it.
+ * @throws SafetensorsError when the index or a shard breaks a rule, a tensor is in two shards, or is in none.
+ */
+export function openShardedSafetensors(indexPath: string): WeightFile {
+  const opened: WeightFile[] = [];
+  const close = () => {
+    for (const shard of opened) shard.close();
+  };
+  const open = (file: string): WeightFile => {
+    const shard = openSafetensors(file);
+    opened.push(shard);
+    return shard;
+  };
+  try {
+    const shards = openShards(indexPath, open, ({ names }) => names);
+    const entries = shards.flatMap((shard) =>
+      shard.names.map((name): [string, WeightEntry] => [
+        name,
+        { shape: shard.shape(name), dtype: shard.dtype(name), read: () => shard.read(name) },
+      ]),
+    );
+    return weightFile(indexPath, new Map(entries), close);
+  } catch (error) {
+    close();
+    throw error;
   }
-  for (const [name, shard] of map) {
-    if (holder.get(name) !== shard) {
-      const message = `tensor ${JSON.stringify(name)} is not in ${shard}`;
-      throw new SafetensorsError('shard-key-missing', indexPath, message);
-    }
-  }
-  return { metadata: metadata ?? {}, tensors };
 }

@@ -5,8 +5,10 @@
  */
 import { UserError } from '../errors';
 import { DTYPE_BYTES, type DType, decodeFloat32, isDType } from './dtypes';
+import { bytesAsFile, type FileParts, openParts, readPart } from './file-parts';
 import { type Json, JsonError, type JsonObject, parseJson } from './json';
 import { readBytes } from './read';
+import { dtypeCodec, readFloat32, type WeightEntry, type WeightFile, weightFile } from './weights';
 
 /** The rule of the format that a file breaks. */
 export type SafetensorsRule =
@@ -71,20 +73,43 @@ export const MAX_HEADER_BYTES = 100_000_000;
 /** A legal header is three levels deep: header, tensor, shape. */
 const MAX_DEPTH = 8;
 
+/** Where a tensor stands. */
 interface Entry {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: number[];
+  /** First byte and the byte after the last, counted from the end of the header. */
   readonly begin: number;
   readonly end: number;
 }
 
+const WHAT = 'safetensors file';
+
 /**
- * Reads a safetensors file, also compressed (`.gz`).
+ * Reads a safetensors file whole, also compressed (`.gz`).
  * @throws SafetensorsError naming the broken rule; UserError when the file cannot be read.
  */
 export function readSafetensors(path: string): SafetensorsFile {
-  return parseSafetensors(readBytes(path, 'safetensors file'), path);
+  return parseSafetensors(readBytes(path, WHAT), path);
+}
+
+/**
+ * Opens a safetensors file, also compressed (`.gz`): the header is checked at once, a tensor is read when asked for.
+ * @throws SafetensorsError naming the broken rule; UserError when the file cannot be read.
+ */
+export function openSafetensors(path: string): WeightFile {
+  const file = openParts(path, WHAT);
+  try {
+    const { entries, start } = readLayout(file);
+    const weights = entries.map(({ name, dtype, shape, begin, end }): [string, WeightEntry] => {
+      const count = (end - begin) / DTYPE_BYTES[dtype];
+      return [name, { dtype, shape, read: () => readFloat32(file, dtypeCodec(dtype), start + begin, count) }];
+    });
+    return weightFile(path, new Map(weights), () => file.close());
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
 
 /** A tensor's values as a fresh float32 array, row-major; integers and float64 are rounded, booleans are 0 and 1. */
@@ -98,12 +123,7 @@ export function toFloat32(tensor: StoredTensor): Float32Array {
  * @throws SafetensorsError naming the broken rule.
  */
 export function parseSafetensors(bytes: Uint8Array, source: string): SafetensorsFile {
-  const refuse = (rule: SafetensorsRule, message: string) => new SafetensorsError(rule, source, message);
-  const { header, start } = readHeader(bytes, refuse);
-  const metadata = readMetadata(header.get('__metadata__'), refuse);
-  header.delete('__metadata__');
-  const entries = Array.from(header, ([name, value]) => readEntry(name, value, refuse));
-  checkLayout(entries, bytes.byteLength - start, refuse);
+  const { metadata, entries, start } = readLayout(bytesAsFile(bytes, source, WHAT));
   const tensors = new Map<string, StoredTensor>();
   for (const { name, dtype, shape, begin, end } of entries) {
     tensors.set(name, { dtype, shape, data: bytes.subarray(start + begin, start + end) });
@@ -111,19 +131,27 @@ export function parseSafetensors(bytes: Uint8Array, source: string): Safetensors
   return { metadata, tensors };
 }
 
+/** The header of a file, checked against the file's size. `start` is the first byte after the header. */
+function readLayout(file: FileParts): { metadata: Record<string, string>; entries: Entry[]; start: number } {
+  const refuse = (rule: SafetensorsRule, message: string) => new SafetensorsError(rule, file.path, message);
+  const { header, start } = readHeader(file, refuse);
+  const metadata = readMetadata(header.get('__metadata__'), refuse);
+  header.delete('__metadata__');
+  const entries = Array.from(header, ([name, value]) => readEntry(name, value, refuse));
+  checkLayout(entries, file.size - start, refuse);
+  return { metadata, entries, start };
+}
+
 type Refuse = (rule: SafetensorsRule, message: string) => SafetensorsError;
 
-function readHeader(bytes: Uint8Array, refuse: Refuse): { header: JsonObject; start: number } {
-  if (bytes.byteLength < 8) throw refuse('short-file', `it has ${bytes.byteLength} bytes, fewer than 8`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const length = view.getBigUint64(0, true); // a bigint, so that lengths near 2⁵³ and 2⁶⁴ compare exactly
+function readHeader(file: FileParts, refuse: Refuse): { header: JsonObject; start: number } {
+  if (file.size < 8) throw refuse('short-file', `it has ${file.size} bytes, fewer than 8`);
+  const length = new DataView(readPart(file, 0, 8).buffer).getBigUint64(0, true); // a bigint, so that lengths near 2⁵³ and 2⁶⁴ compare exactly
   if (length > BigInt(MAX_HEADER_BYTES)) throw refuse('header-too-large', `a header of ${length} bytes`);
   if (length === 0n) throw refuse('header-empty', 'the header has 0 bytes');
   const start = 8 + Number(length);
-  if (start > bytes.byteLength) {
-    throw refuse('header-past-end', `the header ends at byte ${start} of ${bytes.byteLength}`);
-  }
-  const text = decodeHeader(bytes.subarray(8, start), refuse);
+  if (start > file.size) throw refuse('header-past-end', `the header ends at byte ${start} of ${file.size}`);
+  const text = decodeHeader(readPart(file, 8, start - 8), refuse);
   let header: Json;
   try {
     header = parseJson(text, MAX_DEPTH);

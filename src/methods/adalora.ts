@@ -13,7 +13,7 @@ import { baseLinear, variable } from '../models/params';
 import { budgetAt, keepTriplets, prunesAt, type Schedule } from './adalora-allocation';
 import { SmoothedImportance } from './adalora-importance';
 import { LayerAdapters } from './layer-adapters';
-import { checkRank } from './lora-adapters';
+import { checkRank, checkSameRank } from './lora-adapters';
 import type { AdapterState, LayerState, Method } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -58,15 +58,41 @@ interface Triplets {
 
 type Pruning = Schedule & Pick<Options, 'beta1' | 'beta2'>;
 
+/** The schedule in PEFT's words. `init_r` is the rank of the saved layers. */
+function peftFields(p: Pruning, orthogonality: number, layers: number): Record<string, unknown> {
+  return {
+    target_r: p.target / layers,
+    tinit: p.tinit,
+    tfinal: p.tfinal,
+    deltaT: p.every,
+    beta1: p.beta1,
+    beta2: p.beta2,
+    orth_reg_weight: orthogonality,
+    total_step: p.steps,
+  };
+}
+
+/** The fields of PEFT's config that `AdaLoraAdapters` writes, as a loaded config has them. */
+export function adaLoraFields(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const names = ['target_r', 'tinit', 'tfinal', 'deltaT', 'beta1', 'beta2', 'orth_reg_weight', 'total_step'];
+  return Object.fromEntries(names.filter((name) => name in config).map((name) => [name, config[name]]));
+}
+
 export class AdaLoraAdapters extends LayerAdapters {
   private readonly triplets = new Map<string, Triplets>();
 
-  /** @param pruning null for a loaded adapter, whose ranks stay. */
+  /**
+   * @param pruning null for a loaded adapter, whose ranks stay.
+   * @param config fields of PEFT's config that a saved adapter keeps; default those of the schedule.
+   */
   constructor(
     model: Model,
     starts: readonly AdaLoraStart[],
     private readonly pruning: Pruning | null,
     private readonly orthogonality: number,
+    private readonly config: Readonly<Record<string, unknown>> = pruning
+      ? peftFields(pruning, orthogonality, starts.length)
+      : {},
   ) {
     super(
       model,
@@ -169,7 +195,7 @@ export class AdaLoraAdapters extends LayerAdapters {
       const [a, b, e] = (await Promise.all([A.data(), B.data(), lambda.data()])) as Float32Array[];
       layers.push({ layer: start.layer, rank: start.rank, scale: start.scale, A: a, B: b, lambda: e });
     }
-    return { kind: 'adalora', rankStabilised: false, layers };
+    return { kind: 'adalora', rankStabilised: false, config: this.config, layers };
   }
 
   protected release(): void {
@@ -199,6 +225,10 @@ export const adaLora: Method<Options> = {
   reference: 'Zhang et al. 2023, algorithm 1',
   needs: [],
   options,
+  check: (targets, o, steps) => {
+    checkSameRank(targets, { rank: o.initRank });
+    scheduleOf(o, targets.length, steps);
+  },
   attach: (model, targets, evidence, o, random) => {
     const schedule = scheduleOf(o, targets.length, evidence.steps);
     const rank = o.initRank;

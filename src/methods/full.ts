@@ -46,6 +46,7 @@ export const full: Method<z.infer<typeof options>> = {
   title: 'Full fine-tuning',
   reference: 'all weights trained',
   needs: [],
+  trainsBase: true,
   options,
   attach: (model, targets) => trainBase('full', model, targets, [...model.params.keys()]),
 };
@@ -55,6 +56,7 @@ export const fullTargets: Method<z.infer<typeof options>> = {
   title: 'Full fine-tuning of the targets',
   reference: "target matrices trained, as in GoRA's scripts",
   needs: [],
+  trainsBase: true,
   options,
   attach: (model, targets) =>
     trainBase(

@@ -1,64 +1,81 @@
-/** Greedy generation with a key–value cache, one prompt or many at a time. */
-import type { Tensor3D } from '@tensorflow/tfjs';
+/** Greedy generation: the likeliest token each time, one text or many at a time, with any model that writes. */
+import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import { interruptible } from '../processes/interrupt';
-import type { Decoder, KeyValueCache } from './decoder';
-import type { Net } from './model';
+import type { Batch } from '../tensor/batch';
+import type { Decoder, EncoderDecoder, KeyValueCache, Net } from './model';
 
-/** What hides a position from attention. */
-const HIDDEN = -1e9;
-
-/** [rows · heads, 1, time] with `HIDDEN` over the padding on the left of each row; null when no row has any. */
-function paddingBias(pads: readonly number[], heads: number, time: number): Tensor3D | null {
-  if (pads.every((pad) => pad === 0)) return null;
-  const bias = new Float32Array(pads.length * heads * time);
-  pads.forEach((pad, row) => {
-    for (let head = 0; head < heads; head++) {
-      const from = (row * heads + head) * time;
-      bias.fill(HIDDEN, from, from + pad);
-    }
-  });
-  return tf.tensor3d(bias, [pads.length * heads, 1, time]);
+/** A model in the middle of writing some texts. */
+interface Writer {
+  /** Logits [rows, vocabulary] after one more token a row; the first call gets what each text begins with. */
+  next(tokens: readonly (readonly number[])[]): Tensor2D;
+  dispose(): void;
 }
 
-/** Continues some prompts together, each to its own end, which none has reached. */
-async function continueTogether(
-  model: Decoder,
-  net: Net,
-  prompts: readonly (readonly number[])[],
-  ends: readonly number[],
+/** Rows of a decoder, each behind its padding on the left. */
+function decoderWriter(model: Decoder, net: Net, pads: readonly number[]): Writer {
+  const cache: KeyValueCache = Array.from({ length: model.blocks }, () => null);
+  return {
+    next: (tokens) => model.extend(net, tokens, cache, pads),
+    dispose: () => {
+      for (const entry of cache) if (entry) tf.dispose([entry.k, entry.v]);
+    },
+  };
+}
+
+/** An encoder–decoder; the encoder runs once. */
+function encoderDecoderWriter(model: EncoderDecoder, net: Net, batch: Batch): Writer {
+  const mask = batch.tokenMask as Tensor2D;
+  const states = tf.tidy(() => model.encode(net, batch).states);
+  const rows: number[][] = Array.from({ length: batch.tokens.shape[0] }, () => []);
+  return {
+    next: (tokens) => {
+      tokens.forEach((some, i) => {
+        rows[i].push(...some);
+      });
+      const time = rows[0].length;
+      const logits = model.decode(net, { states, mask }, tf.tensor2d(rows, [rows.length, time], 'int32'));
+      const last = tf.slice(tf.reshape(logits, [rows.length, time, -1]), [0, time - 1, 0], [-1, 1, -1]);
+      return tf.reshape(last, [rows.length, -1]);
+    },
+    dispose: () => states.dispose(),
+  };
+}
+
+/**
+ * Writes on until every row has ended.
+ * @param begin what the writer is given first, rows of one length.
+ * @param most tokens to write by row.
+ * @param stop token that ends a row; it is not returned.
+ * @returns the tokens written, row by row.
+ */
+async function write(
+  writer: Writer,
+  begin: readonly (readonly number[])[],
+  most: readonly number[],
   stop: number | undefined,
 ): Promise<number[][]> {
-  const { layers, heads } = model.config;
-  const cache: KeyValueCache = Array.from({ length: layers }, () => null);
-  const widest = Math.max(...prompts.map((prompt) => prompt.length));
-  const longest = Math.max(...prompts.map((prompt, i) => ends[i] - prompt.length));
-  const pads = prompts.map((prompt) => widest - prompt.length);
-  const padding = paddingBias(pads, heads, widest + longest);
-  const rows = prompts.map((prompt) => [...prompt]);
-  const open = rows.map(() => true);
+  const written: number[][] = begin.map(() => []);
+  const open = most.map((limit) => limit > 0);
   try {
-    let fresh: number[][] = rows.map((row, i) => [...new Array<number>(pads[i]).fill(0), ...row]);
-    for (let time = widest; open.includes(true); time++) {
+    let fresh = begin;
+    while (open.includes(true)) {
       interruptible();
-      const next = tf.tidy(() => {
-        const seen = padding && tf.slice(padding, [0, 0, 0], [-1, -1, time]);
-        return tf.argMax(model.extend(net, fresh, cache, seen), 1);
-      });
+      const next = tf.tidy(() => tf.argMax(writer.next(fresh), 1));
       const tokens = await next.data();
       next.dispose();
-      rows.forEach((row, i) => {
+      written.forEach((row, i) => {
         if (!open[i]) return;
         if (tokens[i] !== stop) row.push(tokens[i]);
-        open[i] = tokens[i] !== stop && row.length < ends[i];
+        open[i] = tokens[i] !== stop && row.length < most[i];
       });
+      // rows that ended take part in the batch, nobody reads them
       fresh = Array.from(tokens, (token) => [token]);
     }
-    return rows;
+    return written;
   } finally {
-    padding?.dispose();
-    for (const entry of cache) if (entry) tf.dispose([entry.k, entry.v]);
+    writer.dispose();
   }
 }
 
@@ -81,22 +98,20 @@ export async function generateBatch(
   fresh = Number.POSITIVE_INFINITY,
 ): Promise<number[][]> {
   if (prompts.some((prompt) => prompt.length === 0)) throw new UserError('a prompt must have at least one token');
-  const end = (prompt: readonly number[]) => Math.min(length, model.config.context, prompt.length + fresh);
+  const room = (prompt: readonly number[]) => Math.min(Math.min(length, model.context) - prompt.length, fresh);
   const results = prompts.map((prompt) => [...prompt]);
   // rows of like length side by side waste the least padding
-  const order = [...prompts.keys()].filter((i) => prompts[i].length < end(prompts[i]));
+  const order = [...prompts.keys()].filter((i) => room(prompts[i]) > 0);
   order.sort((a, b) => prompts[a].length - prompts[b].length || a - b);
   for (let from = 0; from < order.length; from += together) {
     const part = order.slice(from, from + together);
-    const rows = await continueTogether(
-      model,
-      net,
-      part.map((i) => prompts[i]),
-      part.map((i) => end(prompts[i])),
-      stop,
-    );
+    const widest = Math.max(...part.map((i) => prompts[i].length));
+    const pads = part.map((i) => widest - prompts[i].length);
+    const begin = part.map((i, k) => [...new Array<number>(pads[k]).fill(0), ...prompts[i]]);
+    const most = part.map((i) => room(prompts[i]));
+    const rows = await write(decoderWriter(model, net, pads), begin, most, stop);
     part.forEach((i, k) => {
-      results[i] = rows[k];
+      results[i].push(...rows[k]);
     });
   }
   return results;
@@ -115,4 +130,22 @@ export async function generateGreedy(
   stop?: number,
 ): Promise<number[]> {
   return (await generateBatch(model, net, [prompt], length, stop))[0];
+}
+
+/**
+ * What an encoder–decoder answers.
+ * @param batch `tokens` and `tokenMask` [batch, time].
+ * @param length most tokens a text.
+ * @returns one list of tokens an example, without the begin and end marks.
+ */
+export function generateAnswers(
+  model: EncoderDecoder,
+  net: Net,
+  batch: Batch,
+  length: number,
+  stop: number | undefined = model.eos,
+): Promise<number[][]> {
+  const rows = batch.tokens.shape[0];
+  const begin = Array.from({ length: rows }, () => [model.start]);
+  return write(encoderDecoderWriter(model, net, batch), begin, new Array<number>(rows).fill(length), stop);
 }

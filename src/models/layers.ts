@@ -7,6 +7,7 @@
 
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
 import type { Tensors } from '../tensor/batch';
 import { gradientOp } from '../tensor/grad';
 import { sigmoidGrad, sparseCrossEntropy } from '../tensor/native-ops';
@@ -100,6 +101,46 @@ export function geluTanh(x: Tensor2D): Tensor2D {
   ) as Tensor2D;
 }
 
+const INVERSE_ROOT_2 = Math.SQRT1_2;
+const NORMAL_PEAK = 1 / Math.sqrt(2 * Math.PI);
+
+/** GELU, exact form (Hendrycks & Gimpel 2016): x·Φ(x). */
+export function geluErf(x: Tensor2D): Tensor2D {
+  return gradientOp(
+    { x },
+    (save) => {
+      const below = tf.mul(tf.add(tf.erf(tf.mul(x, INVERSE_ROOT_2)), 1), 0.5);
+      save([x, below]);
+      return tf.mul(x, below);
+    },
+    (dy, [x, below]) => ({
+      // Φ + x·φ
+      x: () => {
+        const density = tf.mul(tf.exp(tf.mul(tf.square(x), -0.5)), NORMAL_PEAK);
+        return tf.mul(dy, tf.add(below, tf.mul(x, density)));
+      },
+    }),
+  ) as Tensor2D;
+}
+
+/** CLIP's GELU: x·σ(1.702x). */
+const geluQuick = (x: Tensor2D): Tensor2D => tf.mul(x, tf.sigmoid(tf.mul(x, 1.702)));
+
+const ACTIVATIONS = {
+  gelu: geluErf,
+  gelu_python: geluErf,
+  gelu_new: geluTanh,
+  gelu_pytorch_tanh: geluTanh,
+  gelu_fast: geluTanh,
+  quick_gelu: geluQuick,
+  relu: (x: Tensor2D): Tensor2D => tf.relu(x),
+} as const;
+
+/** A config's name of an activation. */
+export const activationName = z.enum(Object.keys(ACTIVATIONS) as (keyof typeof ACTIVATIONS)[]);
+
+export const activation = (name: z.infer<typeof activationName>): ((x: Tensor2D) => Tensor2D) => ACTIVATIONS[name];
+
 /** SwiGLU's elementwise part (Shazeer 2020): SiLU(gate)·up. Both [n, hidden]. */
 export function siluGate(gate: Tensor2D, up: Tensor2D): Tensor2D {
   return gradientOp(
@@ -189,4 +230,9 @@ export function crossEntropy(logits: Tensor2D, labels: Tensor1D, weights: Tensor
       logits: () => tf.mul(slope, tf.mul(tf.expandDims(share, 1), dy)),
     }),
   ) as Scalar;
+}
+
+/** Mean squared error of one number a text (Hugging Face's regression loss). predicted [n, 1], targets [n]. */
+export function squaredError(predicted: Tensor2D, targets: Tensor1D): Scalar {
+  return tf.mean(tf.square(tf.sub(tf.reshape(predicted, [-1]), targets)));
 }

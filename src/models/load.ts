@@ -1,133 +1,193 @@
-/** Base models by name: where their checkpoint lies and how it becomes a model. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { UserError } from '../errors';
+/**
+ * The door: a folder with `config.json`, weights and a tokenizer is a model. So is a GGUF file, a checkpoint of
+ * llama2.c, a name on the hub, and a name that the kit knows.
+ */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { messageOf, UserError } from '../errors';
+import { openGguf } from '../formats/gguf';
+import { llamaFromGguf } from '../formats/gguf-llama';
 import { readLlama2c } from '../formats/llama2c';
-import { readSafetensors, type SafetensorsFile, toFloat32 } from '../formats/safetensors';
-import { projectRoot } from '../project';
-import { type Decoder, type DecoderConfig, makeDecoder } from './decoder';
-import { type EncoderConfig, KWT1, makeEncoder } from './encoder';
+import { readText } from '../formats/read';
+import { openSafetensors } from '../formats/safetensors';
+import { openShardedSafetensors } from '../formats/safetensors-sharded';
+import { type WeightFile, weightFileOf } from '../formats/weights';
+import { fetchModel, findModel, isHubName, knownModels, parseHubName, type TransferListeners } from '../hub';
+import { dataFolder } from '../project';
+import { type ChatTemplate, chatTemplate, loadTokenizer, type Tokenizer } from '../tokenizers';
+import type { ConfigJson } from './architecture';
+import { type BuildOptions, buildModel } from './auto';
+import { cardOf, cardPath, modelCards } from './cards';
 import type { Model } from './model';
-import type { HostTensor } from './params';
 
-/** A base model that the kit knows. */
-export interface ModelCard {
-  readonly name: string;
-  readonly title: string;
-  /** File under the data folder, or under the kit's own `data/`. */
-  readonly file: string;
-  /** The kit ships it. */
-  readonly bundled?: true;
-  readonly licence: string;
+/** A checkpoint before its weights are read. */
+export interface Checkpoint {
+  readonly config: ConfigJson;
+  readonly weights: WeightFile;
+  /** Where the configuration came from, for errors. */
+  readonly source: string;
+  /** Folder that may hold a tokenizer and a preprocessor. */
+  readonly folder: string;
 }
 
-export const modelCards: readonly ModelCard[] = [
-  {
-    name: 'glyphs-vit',
-    title: 'Vision transformer, 60 drawn letters; made by scripts/pretrain-glyphs.ts',
-    file: 'glyphs-vit/glyphs-vit.safetensors',
-    licence: 'MIT',
-    bundled: true,
-  },
-  {
-    name: 'grammar-t5',
-    title: 'Encoder–decoder T5 of a generated language, 0.3 million weights; made by scripts/pretrain-t5.ts',
-    file: 'grammar-t5/model.safetensors',
-    licence: 'MIT',
-    bundled: true,
-  },
-  {
-    name: 'pictures-vit',
-    title:
-      'Vision transformer, 50 kinds of plain shapes, gratings, blobs and letters; made by scripts/pretrain-pictures.ts',
-    file: 'pictures-vit/pictures-vit.safetensors',
-    licence: 'MIT',
-    bundled: true,
-  },
-  {
-    name: 'fashion-vit',
-    title: 'Vision transformer, Fashion-MNIST; made by scripts/pretrain-fashion.ts',
-    file: 'fashion-vit/fashion-vit.safetensors',
-    licence: 'MIT',
-    bundled: true,
-  },
-  {
-    name: 'grammar-decoder',
-    title:
-      'Llama-style decoder of a generated language and sums, 0.2 million weights; made by scripts/pretrain-decoder.ts',
-    file: 'grammar-decoder/model.safetensors',
-    licence: 'MIT',
-    bundled: true,
-  },
-  {
-    name: 'kwt1',
-    title: 'Keyword transformer KWT-1, 12 speech commands (Berg et al. 2021)',
-    file: 'kwt1/kwt1.safetensors',
-    licence: 'Apache-2.0',
-  },
-  {
-    name: 'stories260K',
-    title: 'Llama-2-style decoder, TinyStories, 512 pieces (llama2.c)',
-    file: 'stories260K/stories260K.bin',
-    licence: 'MIT',
-  },
-  {
-    name: 'babyllama',
-    title: 'Llama-2-style decoder, TinyStories, 105 characters',
-    file: 'babyllama-tok105/model5000.bin',
-    licence: 'MIT',
-  },
-];
+function readConfig(path: string): ConfigJson {
+  const text = readText(path, "model's configuration");
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`${path} is not JSON: ${messageOf(error)}`, { cause: error });
+  }
+  if (json !== null && typeof json === 'object' && !Array.isArray(json)) return json as ConfigJson;
+  throw new UserError(`${path} does not hold a JSON object`);
+}
 
-/** @throws UserError that lists the known names, or says where the file should be. */
-export function modelFile(name: string, dataDir: string): string {
-  const card = modelCards.find((c) => c.name === name);
-  if (!card) throw new UserError(`unknown model "${name}". Models: ${modelCards.map((c) => c.name).join(', ')}`);
-  const path = join(card.bundled ? join(projectRoot(), 'data') : dataDir, card.file);
-  if (!existsSync(path)) {
-    if (card.bundled) throw new UserError(`${path} is missing: the kit ships it, so restore it or clone again`);
+/** The weights of a folder, whole or in shards. */
+function openWeights(folder: string): WeightFile {
+  const whole = join(folder, 'model.safetensors');
+  if (existsSync(whole)) return openSafetensors(whole);
+  const index = `${whole}.index.json`;
+  if (existsSync(index)) return openShardedSafetensors(index);
+  const pickled = readdirSync(folder).find((file) => /^pytorch_model.*\.bin$/.test(file));
+  const remedy = pickled
+    ? ` ${pickled} is there, but such files run code when they are read. Convert it in Python: AutoModel.from_pretrained(DIR).save_pretrained(DIR)`
+    : '';
+  throw new UserError(`${folder} has no model.safetensors and no model.safetensors.index.json.${remedy}`);
+}
+
+/** `config.json` for the header of a llama2.c checkpoint. */
+function openLlama2c(path: string): Checkpoint {
+  const { config: c, tensors } = readLlama2c(path);
+  const config: ConfigJson = {
+    model_type: 'llama',
+    vocab_size: c.vocab,
+    hidden_size: c.dim,
+    intermediate_size: c.hidden,
+    num_hidden_layers: c.layers,
+    num_attention_heads: c.heads,
+    num_key_value_heads: c.kvHeads,
+    max_position_embeddings: c.context,
+    tie_word_embeddings: c.tied,
+    rms_norm_eps: 1e-5,
+    rope_theta: 10000,
+    rope_interleaved: true,
+  };
+  return { config, weights: weightFileOf(tensors, path), source: path, folder: dirname(path) };
+}
+
+function ggufCheckpoint(path: string): Checkpoint {
+  const { config, weights } = llamaFromGguf(openGguf(path));
+  return { config, weights, source: path, folder: dirname(path) };
+}
+
+/** Opens what lies at a path. @throws UserError that says what a model folder must hold. */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  if (!existsSync(path)) throw new UserError(`${path} does not exist`);
+  if (!statSync(path).isDirectory()) {
+    if (path.endsWith('.bin')) return openLlama2c(path);
+    if (path.endsWith('.gguf')) return ggufCheckpoint(path);
     throw new UserError(
-      `model ${name} is not there: ${path} does not exist. Name the folder that holds ${card.file} with --data DIR or GORA_DATA`,
+      `${path} is not a model: name a folder with config.json and model.safetensors, a .gguf, or a llama2.c .bin`,
     );
   }
-  return path;
+  const config = join(path, 'config.json');
+  const ggufs = existsSync(join(path, 'model.safetensors'))
+    ? []
+    : readdirSync(path).filter((file) => file.endsWith('.gguf'));
+  if (ggufs.length === 1 && !existsSync(`${join(path, 'model.safetensors')}.index.json`)) {
+    return ggufCheckpoint(join(path, ggufs[0]));
+  }
+  if (ggufs.length > 1) throw new UserError(`${path} holds several .gguf files: name one of ${ggufs.join(', ')}`);
+  if (!existsSync(config)) {
+    throw new UserError(
+      `${path} has no config.json: a model's folder holds config.json, model.safetensors and a tokenizer`,
+    );
+  }
+  return { config: readConfig(config), weights: openWeights(path), source: config, folder: path };
 }
 
-/** Weights of a safetensors file as float32. */
-export function hostWeights(file: SafetensorsFile): Map<string, HostTensor> {
-  return new Map(
-    Array.from(file.tensors, ([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor) }]),
+export interface LoadOptions extends Omit<BuildOptions, 'source'> {
+  /** For records and errors; default the name or the folder's. */
+  readonly name?: string;
+  /** Folder of downloaded or user-supplied data; default GORA_DATA or `data/cache`. */
+  readonly dataDir?: string;
+  /** Told of a download. */
+  readonly listeners?: TransferListeners;
+}
+
+export interface LoadedModel {
+  readonly model: Model;
+  readonly config: ConfigJson;
+  /** Null where there is none beside the weights. */
+  readonly tokenizer: Tokenizer | null;
+  /** Null where the model is not one for conversations. */
+  readonly template: ChatTemplate | null;
+  /** Folder that may hold a preprocessor's configuration. */
+  readonly folder: string;
+}
+
+/** Finds a model by a known name, a path, or a name on the hub. */
+async function find(source: string, { dataDir, listeners }: LoadOptions): Promise<Checkpoint & { name: string }> {
+  const card = cardOf(source);
+  if (card?.make) return { ...card.make(), source: card.name, folder: '', name: card.name };
+  if (card) {
+    const path = cardPath(card, dataFolder(dataDir));
+    if (!card.config) return { ...(await openCheckpoint(path)), name: card.name };
+    return {
+      config: card.config,
+      weights: openSafetensors(path),
+      source: path,
+      folder: dirname(path),
+      name: card.name,
+    };
+  }
+  if (isHubName(source)) {
+    const folder = await fetchModel(parseHubName(source), listeners);
+    return { ...(await openCheckpoint(folder)), name: source };
+  }
+  if (knownModels.some(({ name }) => name === source)) {
+    const here = await findModel(source, { data: dataDir });
+    if (!here) throw new UserError(`model ${source} is not here: \`gora models add ${source}\` brings it`);
+    return { ...(await openCheckpoint(here.folder)), name: source };
+  }
+  if (existsSync(source)) return { ...(await openCheckpoint(source)), name: basename(source) };
+  const names = [...modelCards(), ...knownModels].map(({ name }) => name);
+  throw new UserError(
+    `no model "${source}": it is no folder or file, no hf:owner/name, and none of the known names (${names.join(', ')})`,
   );
 }
 
-/** An encoder from a safetensors file. */
-export function loadEncoder(name: string, config: EncoderConfig, path: string): Model {
-  return makeEncoder(name, config, hostWeights(readSafetensors(path)), path);
-}
-
-/** A pretrained encoder with a new head of zeros for `classes` other classes. */
-export function loadForClasses(name: string, config: EncoderConfig, path: string, classes: number): Model {
-  const weights = hostWeights(readSafetensors(path));
-  weights.set('head.weight', { shape: [classes, config.dim], data: new Float32Array(classes * config.dim) });
-  weights.set('head.bias', { shape: [classes], data: new Float32Array(classes) });
-  return makeEncoder(name, { ...config, classes }, weights, path, ['head.weight', 'head.bias']);
+/** What a model of texts has beside its weights. */
+function textsOf(
+  source: string,
+  found: Checkpoint,
+  { dataDir }: LoadOptions,
+): Pick<LoadedModel, 'tokenizer' | 'template'> {
+  const named = cardOf(source)?.tokenizer;
+  if (named) return { tokenizer: loadTokenizer(join(dataFolder(dataDir), named)), template: null };
+  if (found.source.endsWith('.gguf')) {
+    return { tokenizer: loadTokenizer(found.source), template: chatTemplate(found.source) };
+  }
+  const has = (name: RegExp) => found.folder !== '' && readdirSync(found.folder).some((file) => name.test(file));
+  return {
+    tokenizer: has(/^(tokenizer\.json|vocabulary\.json)$/) ? loadTokenizer(found.folder) : null,
+    template: has(/^(chat_template\.(jinja|json)|tokenizer_config\.json)$/) ? chatTemplate(found.folder) : null,
+  };
 }
 
 /**
- * KWT-1 with its own 12-way head, or with a new head of zeros for other classes.
- * @param classes number of classes of the new head; omit to keep the pretrained one.
+ * Loads a model.
+ * @param source a known name, a folder, a `.gguf`, a llama2.c `.bin`, or `hf:owner/name[@revision]`, which is downloaded
+ * where it is not here yet.
+ * @throws UserError naming the file and the key or weight that does not fit.
  */
-export function loadKwt1(path: string, classes?: number): Model {
-  return classes === undefined ? loadEncoder('kwt1', KWT1, path) : loadForClasses('kwt1', KWT1, path, classes);
-}
-
-/** A decoder from a safetensors file. */
-export function loadDecoder(name: string, config: DecoderConfig, path: string): Decoder {
-  return makeDecoder(name, config, hostWeights(readSafetensors(path)), path);
-}
-
-/** A decoder from a llama2.c checkpoint. */
-export function loadLlama2c(name: string, path: string): Decoder {
-  const { config, tensors } = readLlama2c(path);
-  return makeDecoder(name, { ...config, rope: 'interleaved' }, tensors, path);
+export async function loadModel(source: string, options: LoadOptions = {}): Promise<LoadedModel> {
+  const found = await find(source, options);
+  try {
+    const { name = found.name, dataDir: _, listeners: __, ...rest } = options;
+    const model = buildModel(name, found.config, found.weights, { ...rest, source: found.source });
+    return { model, config: found.config, folder: found.folder, ...textsOf(source, found, options) };
+  } finally {
+    found.weights.close();
+  }
 }

@@ -1,51 +1,24 @@
-/** Named weights: creation, checks, and the plain network over them. */
+/** A model's named weights, and the plain network over them. */
 
 import type { Tensor, Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
+import type { HostTensor } from '../formats/weights';
 import { linear } from './layers';
 import type { LinearLayer, Model, Net } from './model';
-
-/** Host values of one weight. */
-export interface HostTensor {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-export type Weights = ReadonlyMap<string, HostTensor>;
-
-/**
- * Makes a variable of every expected weight.
- * @param source named in errors, e.g. the file's path.
- * @throws UserError when a weight is missing, has another shape, or holds NaN or ±Infinity.
- */
-export function makeParams(weights: Weights, shapes: Readonly<Record<string, readonly number[]>>, source: string) {
-  const params = new Map<string, Variable>();
-  for (const [name, shape] of Object.entries(shapes)) {
-    const weight = weights.get(name);
-    if (!weight)
-      throw new UserError(`${source}: weight "${name}" is missing. Is it a checkpoint of this architecture?`);
-    if (weight.shape.join() !== shape.join()) {
-      throw new UserError(`${source}: weight "${name}" has shape [${weight.shape}], expected [${shape}]`);
-    }
-    let probe = 0;
-    for (let i = 0; i < weight.data.length; i++) probe += weight.data[i] * 0; // NaN and ±Infinity times 0 are NaN
-    if (probe !== 0) {
-      const bad = weight.data.findIndex((v) => !Number.isFinite(v));
-      throw new UserError(`${source}: weight "${name}" holds ${weight.data[bad]} at index ${bad}`);
-    }
-  }
-  for (const [name, shape] of Object.entries(shapes)) {
-    const { data } = weights.get(name) as HostTensor;
-    params.set(name, variable(tf.tensor(data, shape as number[], 'float32')));
-  }
-  return params;
-}
 
 /** A non-trainable variable that takes over the tensor. Anonymous: named variables clash when a cell runs twice. */
 export function variable(value: Tensor): Variable {
   const made = tf.variable(value, false);
   value.dispose();
   return made;
+}
+
+/** [rows, columns] row-major → its transpose. */
+export function transposed(data: Float32Array, rows: number, columns: number): Float32Array {
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = data[i * columns + j];
+  return out;
 }
 
 /** A linear weight kept in another form than float32, in place of its parameter (4 bits: methods/quantised.ts). */

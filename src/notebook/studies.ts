@@ -1,7 +1,7 @@
 /** Measurements beside the comparisons, shown from their files: gradients against a large sample, costs of methods. */
 import { existsSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
-import { readGradientStudies } from '../experiments/gradient-study';
+import { kindOfStudy, readGradientStudies } from '../experiments/gradient-study';
 import { resultsFolder } from '../project';
 import { costTable, readCostBench } from '../reports/cost';
 import { gradientStudyChart, gradientStudyTable } from '../reports/gradient-study';
@@ -16,12 +16,12 @@ function say(text: string): void {
   publish({ 'text/markdown': text, 'text/plain': text });
 }
 
-/** A table and a chart for each task that `gora gradients` studied; how to make one where there is none. */
+/** A table and a chart for each task and its settings that `gora gradients` studied; how to make one where there is none. */
 export async function showGradientStudies(folder = resultsFolder('records', 'gradients')): Promise<void> {
   const studies = readGradientStudies(folder);
   if (studies.length === 0) say('No gradient studies yet. `npm run gora -- gradients --task glyphs` makes one.');
-  for (const task of new Set(studies.map((study) => study.task))) {
-    const mine = studies.filter((study) => study.task === task);
+  for (const kind of new Set(studies.map(kindOfStudy))) {
+    const mine = studies.filter((study) => kindOfStudy(study) === kind);
     show(gradientStudyTable(mine));
     await showChart(gradientStudyChart(mine), { interactive: false });
   }

@@ -1,6 +1,9 @@
 /** What methods cost, from the samples of `bench/methods.ts`: runs alone on the machine, each in its own process. */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { readJsonFile } from '../experiments/json-file';
+import { type RunSpec, specSchema } from '../experiments/record';
+import { resolveSpec } from '../experiments/spec';
 import type { StepTimes } from './convergence';
 import { mean, summarise } from './stats';
 import { methodStyle } from './style';
@@ -20,6 +23,8 @@ const sampleSchema = z.object({
 
 const benchSchema = z.object({
   task: z.string(),
+  /** What was measured, by method; files without it measured every method's and the task's defaults. */
+  specs: z.record(z.string(), specSchema).optional(),
   /** Training steps of every run. */
   steps: z.number(),
   environment: z.record(z.string(), z.unknown()),
@@ -39,14 +44,37 @@ export function readCostBench(path: string): CostBench {
 /** Gradients, allocation and start of a run, milliseconds. */
 const preparationOf = ({ timings }: CostSample) => (timings.gradients ?? 0) + (timings.attach ?? 0);
 
-/** Mean times of every method, for the convergence table. */
-export function stepTimes({ samples }: CostBench): Map<string, StepTimes> {
-  return new Map(
-    Object.entries(samples).map(([method, runs]) => [
-      method,
-      { step: mean(runs.map((run) => run.timings.stepMedian)), preparation: mean(runs.map(preparationOf)) },
-    ]),
-  );
+/** Training options that a step's time does not depend on. */
+const TIMELESS = new Set([
+  ...[
+    'steps',
+    'lr',
+    'loraPlusRatio',
+    'headLr',
+    'weightDecay',
+    'warmup',
+    'minLr',
+    'beta1',
+    'beta2',
+    'epsilon',
+    'evalEvery',
+  ],
+]);
+
+/** What of a spec decides how long its steps and its preparation take. */
+function timed({ task, model, method, training, methodOptions, taskOptions }: Omit<RunSpec, 'seed'>) {
+  const lasting = Object.entries(training).filter(([key]) => !TIMELESS.has(key));
+  return { task, model, method, training: Object.fromEntries(lasting), methodOptions, taskOptions };
+}
+
+/** Mean times of a run with these settings, in milliseconds; null where nothing like it was measured. */
+export function timesOf({ task, specs, samples }: CostBench, spec: RunSpec): StepTimes | null {
+  const { method } = spec;
+  if (task !== spec.task || !Object.hasOwn(samples, method)) return null;
+  const measured = specs?.[method] ?? resolveSpec({ task, method, seed: 1 });
+  if (!isDeepStrictEqual(timed(measured), timed(spec))) return null;
+  const runs = samples[method];
+  return { step: mean(runs.map((run) => run.timings.stepMedian)), preparation: mean(runs.map(preparationOf)) };
 }
 
 /** KiB of what is kept of a run: the adapter's file, or all trained weights in float32 where there is none. */

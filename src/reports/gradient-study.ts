@@ -1,6 +1,6 @@
 /** The gradient study as a table and a chart: similarity to a large sample against the number of batches. */
 import { UserError } from '../errors';
-import type { GradientStudy } from '../experiments/gradient-study';
+import { type GradientStudy, kindOfStudy, targetsOfStudy } from '../experiments/gradient-study';
 import type { Figure } from './figure';
 import { layerCorrelation } from './rank-agreement';
 import { type Summary, summarise } from './stats';
@@ -25,7 +25,7 @@ interface Row {
 
 /** One row for each N, over the seeds. @throws UserError when the studies are none, or of several tasks or sizes. */
 function rowsOf(studies: readonly GradientStudy[]): Row[] {
-  const kinds = new Set(studies.map((s) => `${s.task}, batch ${s.batch}, reference ${s.reference.batches} batches`));
+  const kinds = new Set(studies.map(kindOfStudy));
   if (kinds.size !== 1) {
     throw new UserError(`gradient studies of one task and size are needed, not ${[...kinds].join(' and ') || 'none'}`);
   }
@@ -54,19 +54,22 @@ function rowsOf(studies: readonly GradientStudy[]): Row[] {
 }
 
 function textsOf(studies: readonly GradientStudy[]) {
-  const [{ task, batch, reference }] = studies;
+  const [study] = studies;
+  const { task, batch, reference } = study;
+  const targets = targetsOfStudy(study);
   const seeds = `${studies.length} seed${studies.length === 1 ? '' : 's'}`;
-  return { task, seeds, large: `${reference.batches * batch} examples` };
+  const what = targets === 'all' ? task : `${task}, layers ${targets}`;
+  return { task, what, seeds, large: `${reference.batches * batch} examples` };
 }
 
 /** Similarity of the mean gradient of N batches to that of a large sample, which holds them too. */
 export function gradientStudyTable(studies: readonly GradientStudy[], options: { name?: string } = {}): Table {
   const rows = rowsOf(studies);
-  const { task, seeds, large } = textsOf(studies);
+  const { task, what, seeds, large } = textsOf(studies);
   const parts = ['mean', 'sd', 'n'];
   return {
     name: options.name ?? `gradients-${task}`,
-    title: `How many batches does a gradient need? ${task}, against ${large}`,
+    title: `How many batches does a gradient need? ${what}, against ${large}`,
     columns: [
       { title: 'Batches N', align: 'right', parts: ['value'] },
       { title: 'Examples', align: 'right', parts: ['value'] },
@@ -91,9 +94,9 @@ export function gradientStudyTable(studies: readonly GradientStudy[], options: {
 /** The same as lines over N on a logarithmic axis. */
 export function gradientStudyChart(studies: readonly GradientStudy[], options: { name?: string } = {}): Figure {
   const rows = rowsOf(studies);
-  const { task, seeds, large } = textsOf(studies);
+  const { task, what, seeds, large } = textsOf(studies);
   const symbols = ['circle', 'square', 'star', 'diamond'];
-  const subtitle = `${task}, batch ${studies[0].batch}, against the mean of ${large}, ${seeds}, bars: ± sd`;
+  const subtitle = `${what}, batch ${studies[0].batch}, against the mean of ${large}, ${seeds}, bars: ± sd`;
   const layout = baseLayout('How many batches does a gradient need?', subtitle);
   const counts = rows.map((row) => row.batches);
   return {

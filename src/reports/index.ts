@@ -7,7 +7,7 @@ export { learningRateCurves } from './charts/learning-rates';
 export { type Bar, barChart, type LineOptions, lineChart, type PlainOptions, type Series } from './charts/plain';
 export { type RankOptions, rankBars, rankHeatmap } from './charts/ranks';
 export { type Convergence, type ConvergenceOptions, convergence, convergenceTable } from './convergence';
-export { type CostBench, costTable, readCostBench, stepTimes } from './cost';
+export { type CostBench, costTable, readCostBench, timesOf } from './cost';
 export { type ExportOptions, escapeLatex, exportTable, type TableFormat, tableFormats } from './export';
 export { type Figure, figureSize, type Layout, type Trace } from './figure';
 export { gradientStudyChart, gradientStudyTable } from './gradient-study';

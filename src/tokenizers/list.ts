@@ -3,7 +3,14 @@
  * Ids 0, 1 and 2 are the pad, begin and end marks; the list begins at 3.
  */
 import { UserError } from '../errors';
-import type { EncodeOptions, Tokenizer } from './tokenizer';
+import {
+  checkId,
+  type EncodeOptions,
+  encodeAlone,
+  type ModelEncodeOptions,
+  type ModelEncoding,
+  type Tokenizer,
+} from './tokenizer';
 
 const [PAD, BOS, EOS, FIRST] = [0, 1, 2, 3];
 
@@ -17,6 +24,7 @@ abstract class ListTokenizer implements Tokenizer {
   readonly pad = PAD;
   readonly bos = BOS;
   readonly eos = EOS;
+  readonly special = {};
   readonly vocabSize: number;
   protected abstract readonly unit: ListTokenizerJson['unit'];
   private readonly ids: ReadonlyMap<string, number>;
@@ -42,12 +50,15 @@ abstract class ListTokenizer implements Tokenizer {
     return [...(options.bos ? [BOS] : []), ...ids, ...(options.eos ? [EOS] : [])];
   }
 
+  /** The text alone: which marks stand around it is the task's own choice. @throws UserError on a pair. */
+  encodeModel(text: string, pair?: string | null, options?: ModelEncodeOptions): ModelEncoding {
+    return encodeAlone(this, text, pair, {}, options);
+  }
+
   decode(ids: Iterable<number>): string {
     const items: string[] = [];
     for (const id of ids) {
-      if (!Number.isInteger(id) || id < 0 || id >= this.vocabSize) {
-        throw new UserError(`token ${id} is not in 0 … ${this.vocabSize - 1}`);
-      }
+      checkId(id, this.vocabSize);
       if (id >= FIRST) items.push(this.vocabulary[id - FIRST]);
     }
     return this.join(items);

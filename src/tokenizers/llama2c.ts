@@ -1,12 +1,19 @@
 /**
  * The tokenizer of llama2.c (`tokenizer.bin`, run.c `encode` and `decode`): int32 longest piece, then for each piece
- * float32 score, int32 length, bytes. Ids 1 and 2 are the marks, ids 3 … 258 the raw bytes `<0x00>` … `<0xFF>`.
+ * float32 score, int32 length, bytes. Id 0 is `<unk>`, 1 and 2 are the marks, ids 3 … 258 the raw bytes `<0x00>` … `<0xFF>`.
  */
 import { UserError } from '../errors';
 import { readBytes } from '../formats/read';
 import { mergePairs } from './bpe';
-import type { EncodeOptions, Tokenizer } from './tokenizer';
+import {
+  type EncodeOptions,
+  encodeAlone,
+  type ModelEncodeOptions,
+  type ModelEncoding,
+  type Tokenizer,
+} from './tokenizer';
 
+const UNK = 0;
 const BOS = 1;
 const EOS = 2;
 const FIRST_BYTE = 3;
@@ -47,6 +54,8 @@ function readPieces(path: string): Piece[] {
 export class Llama2cTokenizer implements Tokenizer {
   readonly bos = BOS;
   readonly eos = EOS;
+  readonly pad = null;
+  readonly special = { unk: UNK };
   readonly vocabSize: number;
   private readonly byText = new Map<string, { id: number; score: number }>();
   private readonly cache = new Map<string, number[]>();
@@ -92,6 +101,11 @@ export class Llama2cTokenizer implements Tokenizer {
     if (this.cache.size >= CACHE_SIZE) this.cache.clear();
     this.cache.set(word, merged);
     return merged;
+  }
+
+  /** The begin mark and the text, as Llama takes it. @throws UserError on a pair. */
+  encodeModel(text: string, pair?: string | null, options?: ModelEncodeOptions): ModelEncoding {
+    return encodeAlone(this, text, pair, { bos: true }, options);
   }
 
   decode(ids: Iterable<number>): string {

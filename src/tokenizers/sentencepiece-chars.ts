@@ -5,7 +5,13 @@
  */
 import { UserError } from '../errors';
 import { readText } from '../formats/read';
-import type { EncodeOptions, Tokenizer } from './tokenizer';
+import {
+  type EncodeOptions,
+  encodeAlone,
+  type ModelEncodeOptions,
+  type ModelEncoding,
+  type Tokenizer,
+} from './tokenizer';
 
 const SPACE = '\u2581';
 const MARKS = ['<unk>', '<s>', '</s>'];
@@ -16,6 +22,8 @@ const UNKNOWN_SURFACE = ' \u2047 ';
 export class SentencePieceChars implements Tokenizer {
   readonly bos = BOS;
   readonly eos = EOS;
+  readonly pad = null;
+  readonly special = { unk: UNK };
   readonly vocabSize: number;
   private readonly ids: ReadonlyMap<string, number>;
 
@@ -36,6 +44,11 @@ export class SentencePieceChars implements Tokenizer {
     }
     if (options.eos) ids.push(EOS);
     return ids;
+  }
+
+  /** The begin mark and the text, as Llama takes it. @throws UserError on a pair. */
+  encodeModel(text: string, pair?: string | null, options?: ModelEncodeOptions): ModelEncoding {
+    return encodeAlone(this, text, pair, { bos: true }, options);
   }
 
   decode(ids: Iterable<number>): string {

@@ -1,11 +1,11 @@
 /** The training loop. */
 import * as tf from '@tensorflow/tfjs';
-import type { Dataset } from '../data/dataset';
-import { batchesOf } from '../data/dataset';
 import { UserError } from '../errors';
 import type { Adapters } from '../methods/method';
 import type { Model } from '../models/model';
 import { interrupted } from '../processes/interrupt';
+import type { Dataset } from '../tasks/dataset';
+import { batchesOf } from '../tasks/dataset';
 import type { Random } from '../tensor/random';
 import { AdamW } from './adamw';
 import type { TrainingOptions } from './options';

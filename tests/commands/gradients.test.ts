@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { before, test } from 'node:test';
 import { collectStudies, gradientsCommand } from '../../src/commands/gradients';
-import { registerTask } from '../../src/data/tasks';
+import { registerTask } from '../../src/tasks';
 import { startBackend } from '../../src/tensor/backend';
 import { tempDir } from '../support/temp';
 import { toyTask } from '../support/toy-task';
@@ -46,6 +46,16 @@ test('the same request computes nothing again, more seeds those that are missing
   assert.deepEqual(written.splice(0), ['gradients-toy-s2.json']);
   const [other] = await collect({ set: { batch: 4 } }, 1);
   assert.equal(other.batch, 4);
+  assert.deepEqual(written.splice(0), ['gradients-toy-s1.json']);
+  const [layers] = await collect({ set: { targets: 'q' } }, 1);
+  assert.deepEqual(Object.keys(layers.reference.importances), ['blocks.0.attn.q']);
+  assert.deepEqual(written.splice(0), ['gradients-toy-s1.json']);
+  // without counts the usual ones are wanted, not those of the study before
+  const [usual] = await collect({ counts: undefined, set: { targets: 'q' } }, 1);
+  assert.deepEqual(
+    usual.samples.map(({ batches }) => batches),
+    [1, 2],
+  );
   assert.deepEqual(written, ['gradients-toy-s1.json']);
 });
 

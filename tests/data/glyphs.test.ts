@@ -6,11 +6,11 @@ import { baseAlphabet, drawGlyphs, FEATURES, firstGlyphs, newAlphabet, TOKENS } 
 import type { Glyph } from '../../src/data/glyphs/alphabet';
 import { fromPatches, rasterise, SIDE, toPatches } from '../../src/data/glyphs/raster';
 import { between, drawGlyph, FOREIGN, PLAIN } from '../../src/data/glyphs/style';
-import type { LoadedTask } from '../../src/data/task';
-import { glyphs } from '../../src/data/tasks/glyphs';
 import { baseNet, disposeModel } from '../../src/models/params';
+import type { LoadedTask } from '../../src/tasks/task';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
+import { openWith } from '../support/open';
 
 /** Eight-bit grey values, so that the last bit of a cosine does not matter. */
 function fingerprint(features: Float32Array): string {
@@ -91,12 +91,8 @@ describe('raster', () => {
 
 describe('glyph task', () => {
   before(() => startBackend());
-  const load = (seed: number, options: Record<string, unknown>): Promise<LoadedTask> =>
-    glyphs.load(glyphs.options.parse(options), {
-      dataDir: 'nowhere',
-      model: 'glyphs-vit',
-      random: new Random(seed).fork('task'),
-    });
+  const load = (seed: number, options: Record<string, unknown>) =>
+    openWith('glyphs', options, new Random(seed).fork('task'));
   const values = async (task: LoadedTask, split: 'train' | 'test') => {
     const batch = task[split].batch([0, 1, 2]);
     const data = await batch.features.data();

@@ -3,20 +3,22 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { judgedSentence } from '../../src/data/grammar/agreement';
 import { type Clause, sayClause, sayTransfer } from '../../src/data/grammar/clause';
 import { inference, join, type Relation, verdictOf } from '../../src/data/grammar/inference';
 import { article, kindOf, past, rivalsOf, synonymOf, withS } from '../../src/data/grammar/lexicon';
-import { GRAMMAR_T5 } from '../../src/data/grammar/model';
 import { rephrased } from '../../src/data/grammar/paraphrase';
 import { pretrainingShape, pretrainingText } from '../../src/data/grammar/pretraining';
 import { type UnderstandingSet, understandingSets, writeExamples } from '../../src/data/grammar/sets';
 import { corruptSpans, spanCounts } from '../../src/data/grammar/spans';
 import { passage } from '../../src/data/grammar/text';
 import { grammarTokenizer, SENTINELS } from '../../src/data/grammar/vocabulary';
-import { modelFile } from '../../src/models/load';
-import { t5ConfigJson } from '../../src/models/t5-config';
+import { loadModel } from '../../src/models/load';
+import type { EncoderDecoder } from '../../src/models/model';
+import { countParams, disposeModel } from '../../src/models/params';
+import { bundledFolder } from '../../src/project';
+import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
 
 const setNamed = (name: string) => understandingSets.find((set) => set.name === name) as UnderstandingSet;
@@ -223,12 +225,25 @@ describe('understanding sets', () => {
 });
 
 describe('the shipped base', () => {
-  const folder = joinPath(modelFile('grammar-t5', ''), '..');
+  before(() => startBackend());
+  const folder = bundledFolder('grammar-t5');
   const json = (file: string) => JSON.parse(readFileSync(joinPath(folder, file), 'utf8'));
 
-  it('has the vocabulary and the sizes of the code', () => {
+  it('has the vocabulary and the marks of the code', async () => {
     assert.deepEqual(json('vocabulary.json'), grammarTokenizer.toJSON());
-    assert.deepEqual(json('config.json'), t5ConfigJson(GRAMMAR_T5));
+    assert.equal(json('config.json').vocab_size, grammarTokenizer.vocabSize);
+    const text = passage(new Random(8, 'passage'));
+    for (const source of ['grammar-t5', folder]) {
+      const loaded = await loadModel(source);
+      const model = loaded.model as EncoderDecoder;
+      assert.deepEqual([model.kind, model.name], ['seq2seq', 'grammar-t5']);
+      assert.equal(model.params.get('shared.weight')?.shape[0], grammarTokenizer.vocabSize);
+      assert.deepEqual([model.start, model.eos], [grammarTokenizer.pad, grammarTokenizer.eos]);
+      assert.deepEqual(loaded.tokenizer?.encode(text), grammarTokenizer.encode(text));
+      assert.deepEqual(loaded.config, json('config.json'));
+      assert.deepEqual([model.linears.length, countParams(model)], [3 * 6 + 3 * 10, 320_960]); // v1.0 in small
+      disposeModel(model);
+    }
   });
 
   it('was trained on the texts that the code writes', () => {

@@ -7,12 +7,13 @@ import { expose, Picture, SIDE } from '../../src/data/pictures/canvas';
 import { fractal, noise } from '../../src/data/pictures/fields';
 import { primitives } from '../../src/data/pictures/sets/primitives';
 import { bar, box, disc, minus, polygon, posed, regular, rim, standing, union } from '../../src/data/pictures/shapes';
-import type { LoadedTask } from '../../src/data/task';
-import { findTask } from '../../src/data/tasks';
-import { pictureTasks } from '../../src/data/tasks/pictures';
 import { baseNet, disposeModel } from '../../src/models/params';
+import { findTask } from '../../src/tasks';
+import { pictureTasks } from '../../src/tasks/pictures';
+import type { LoadedTask } from '../../src/tasks/task';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
+import { openWith } from '../support/open';
 
 /** Of 48 pictures of every set. Whoever changes a set pretrains and measures anew. */
 const FINGERPRINTS = {
@@ -151,11 +152,8 @@ describe('sets of pictures', () => {
 
 describe('picture tasks', () => {
   before(() => startBackend());
-  const load = (name: string, seed: number, options: Record<string, unknown>): Promise<LoadedTask> => {
-    const task = findTask(name);
-    const random = new Random(seed).fork('task');
-    return task.load(task.options.parse(options), { dataDir: 'nowhere', model: 'pictures-vit', random });
-  };
+  const load = (name: string, seed: number, options: Record<string, unknown>) =>
+    openWith(name, options, new Random(seed).fork('task'));
   const values = async (task: LoadedTask, split: 'train' | 'test') => {
     const batch = task[split].batch([0, 1, 2]);
     const data = await batch.features.data();

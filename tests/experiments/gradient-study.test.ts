@@ -1,18 +1,20 @@
 /** Gradients of N batches against a large sample: closed forms, a toy task, the file, table and chart. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { registerTask } from '../../src/data/tasks';
 import { UserError } from '../../src/errors';
 import {
+  answers,
   readGradientStudies,
   similarity,
   studyGradients,
   writeGradientStudy,
 } from '../../src/experiments/gradient-study';
+import { resultsFolder } from '../../src/project';
 import { gradientStudyChart, gradientStudyTable } from '../../src/reports/gradient-study';
+import { registerTask } from '../../src/tasks';
 import { startBackend } from '../../src/tensor/backend';
 import { assertClose } from '../support/close';
 import { tempDir } from '../support/temp';
@@ -80,7 +82,48 @@ test('a study is a file; what is not one is named', async (t) => {
   assert.deepEqual(readGradientStudies(dir), [study]);
   assert.deepEqual(readGradientStudies(join(dir, 'none')), []);
   writeFileSync(path, readFileSync(path, 'utf8').replace('"cosine"', '"cos"'));
-  assert.throws(() => readGradientStudies(dir), /gradients-toy-s1\.json is not a gradient study: field "samples\.0/);
+  const broken =
+    /gradients-toy-s1\.json is not a gradient study: field "samples\.0.*Delete it, and the study is made again/;
+  assert.throws(() => readGradientStudies(dir), broken);
+  rmSync(path);
+  writeFileSync(join(dir, 'gradients-toy-s2.json'), JSON.stringify(study));
+  assert.throws(() => readGradientStudies(dir), /holds the study gradients-toy-s1, not gradients-toy-s2/);
+});
+
+test('a study answers the request that made it and no other', async () => {
+  const study = await studyGradients(request, '');
+  assert.ok(answers(study, request));
+  const others: Partial<typeof request>[] = [
+    { seed: 2 },
+    { counts: [1, 2] },
+    { counts: undefined },
+    { reference: 11 },
+    { reference: undefined },
+    { set: { examples: 95 } },
+    { set: { ...request.set, noise: 2 } as typeof request.set },
+    { set: { ...request.set, batch: 4 } as typeof request.set },
+    { set: { ...request.set, targets: 'q' } as typeof request.set },
+  ];
+  for (const other of others) assert.ok(!answers(study, { ...request, ...other }), JSON.stringify(other));
+  const q = await studyGradients({ ...request, set: { ...request.set, targets: 'q' } as typeof request.set }, '');
+  assert.deepEqual(Object.keys(q.reference.importances), ['blocks.0.attn.q']);
+  assert.match(gradientStudyTable([q]).title, /toy, layers q, against 96 examples/);
+  assert.throws(() => gradientStudyTable([study, { ...q, seed: 2 }]), /targets all.* and .*targets q/);
+});
+
+test('settings without effect on a study are refused; the committed studies answer the command that made them', async () => {
+  for (const set of [{ steps: 5 }, { lr: 1 }, { base: 'nf4' }]) {
+    await assert.rejects(
+      studyGradients({ task: 'toy', seed: 1, set }, ''),
+      /"(steps|lr|base)" has no effect on a grad/,
+    );
+  }
+  const studies = readGradientStudies(resultsFolder('records', 'gradients'));
+  assert.ok(studies.length > 0);
+  for (const study of studies) {
+    assert.ok(answers(study, { task: 'glyphs', seed: study.seed, set: { shots: 320 } }));
+    assert.ok(!answers(study, { task: 'glyphs', seed: study.seed, set: { shots: 320, targets: 'q' } }));
+  }
 });
 
 test('table and chart: mean ± sd over seeds, the reference in the title, ids to trace', async () => {

@@ -4,7 +4,6 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { registerTask } from '../../src/data/tasks';
 import { Interrupted } from '../../src/errors';
 import { averaged, averages, labelled } from '../../src/experiments/outcomes';
 import { type Plan, quick } from '../../src/experiments/plan';
@@ -12,6 +11,7 @@ import { readPlan, runPlan } from '../../src/experiments/plan-runs';
 import { RunFailed, runExperiment } from '../../src/experiments/run';
 import { readRecords } from '../../src/experiments/store';
 import { methodTable } from '../../src/reports';
+import { registerTask } from '../../src/tasks';
 import { startBackend } from '../../src/tensor/backend';
 import { tempDir } from '../support/temp';
 import { toyTask } from '../support/toy-task';
@@ -155,6 +155,25 @@ test('a diverged rate is known on the next call, and a variant may keep its own 
   assert.equal(started.length, 4, 'the diverged run is a result');
   const { done, total } = await readPlan(wild, records);
   assert.deepEqual([done, total], [4, 4]);
+});
+
+test('a tuning run of another plan is no run of this one, and a run may be done anew', async (t) => {
+  const records = tempDir(t);
+  const started: string[] = [];
+  const context = { records, dataDir: records, onRun: (label: string) => void started.push(label) };
+  const variants = [{ label: 'lora', method: 'lora', set: { rank: 2, lr: 1e-3 } }];
+  const one: Plan = { ...plan, variants, cases: [plan.cases[0]], grid: [1e-3], seeds: [1], set: { steps: 1 } };
+  await runPlan(one, context);
+  started.length = 0;
+  // seed 9 was a tuning run there, which never saw the test set
+  const other: Plan = { ...one, name: 'other', seeds: [9], tuningSeed: 100, grid: [] };
+  assert.equal((await readPlan(other, records)).done, 0);
+  const { outcomes } = await runPlan(other, context);
+  assert.equal(started.length, 1);
+  assert.ok(Number.isFinite(outcomes[0].record.metrics.accuracy));
+  assert.equal((await readPlan(one, records)).done, 2, 'with test metrics it still tunes');
+  await runPlan(other, { ...context, reuse: ({ environment }) => environment.backend === 'another' });
+  assert.equal(started.length, 2);
 });
 
 test('an interrupted plan says so and keeps what is done', async (t) => {

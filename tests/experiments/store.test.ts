@@ -1,6 +1,6 @@
 /** Records: atomic, validated, never replaced by something worse. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type RunRecord, recordCurve } from '../../src/experiments/record';
@@ -85,9 +85,24 @@ test('a broken record is refused with file and field', (t) => {
   const dir = tempDir(t);
   const path = join(dir, 'toy-lora-s1-0123abcd.json');
   writeFileSync(path, '{"format": 1');
-  assert.throws(() => readRecord(path), /cannot read the record .*0123abcd\.json/);
+  const remedy = 'Delete it, and the run is done again$';
+  assert.throws(() => readRecord(path), new RegExp(`cannot read the record .*0123abcd\\.json: .*${remedy}`));
   writeFileSync(path, JSON.stringify({ ...record('completed'), model: { parameters: 'many' } }));
-  assert.throws(() => readRecords(dir), /is not a run record: field "model\.parameters"/);
+  assert.throws(() => readRecords(dir), new RegExp(`is not a run record: field "model\\.parameters".*${remedy}`));
+});
+
+test("a record under another record's name is refused with both ids, and is not taken for that run", (t) => {
+  const dir = tempDir(t);
+  const other = 'toy-lora-s1-89abcdef';
+  writeFileSync(join(dir, `${other}.json`), readFileSync(writeRecord(dir, record('completed'))));
+  const both =
+    /holds the record toy-lora-s1-0123abcd, not toy-lora-s1-89abcdef, as its name says\. Name it .*delete it$/;
+  assert.throws(() => findRecord(dir, other), both);
+  assert.throws(() => readRecords(dir), both);
+  // beside a completed record the others carry their status in the name
+  rmSync(join(dir, `${other}.json`));
+  const path = writeRecord(dir, record('failed'));
+  assert.equal(readRecord(path).status, 'failed');
 });
 
 test('an impossible folder and a full disk are clear errors and leave earlier records alone', (t) => {

@@ -178,13 +178,51 @@ const badConfig: [change: Record<string, unknown> | string, message: RegExp][] =
   [{ r: 3 }, /has rank 2, but adapter_config\.json gives it rank 3/],
   [{ lora_alpha: null, alpha_pattern: { q: 'x' } }, /alpha_pattern of q must be a number/],
   [{ rank_pattern: [] }, /rank_pattern must be an object/],
-  [{ rank_pattern: { '(a+)+b': 2 } }, /too complex/],
-  [{ rank_pattern: { 'a*a*a*a*a*b': 2 } }, /too complex/],
-  [{ rank_pattern: { '(': 2 } }, /not a regular expression/],
+  [{ rank_pattern: { '(a+)+b': 2 } }, /rank_pattern: "\(a\+\)\+b" matches none of the 1 adapted layers, e\.g\. a\.q/],
+  [{ rank_pattern: { '(': 2 } }, /rank_pattern: the pattern "\(" is no regular expression .*not closed/],
+  [{ rank_pattern: { q: 2, no_such_layer: 100 } }, /rank_pattern: "no_such_layer" matches none/],
+  [{ alpha_pattern: { '^q': 3 } }, /alpha_pattern: "\^q" matches none/],
+  [{ alpha_pattern: { 'base_model.model.a.q': 3 } }, /alpha_pattern: "base_model\.model\.a\.q" matches none/],
   [{ use_dora: true }, /use_dora = true disagree/],
-  [{ use_qalora: true }, /use_qalora = true is not supported/],
-  [{ bias: 'all' }, /bias must be "none"/],
+  [{ bias: 'all' }, /bias must be "none", not "all"/],
   [{ peft_type: 'ADALORA', init_r: 2 }, /must have lora_A, lora_B and lora_E/],
+  // fields that change what is computed, and fields of a PEFT to come
+  ...Object.entries({
+    lora_bias: true,
+    use_qalora: true,
+    target_parameters: ['experts.gate_up_proj'],
+    trainable_token_indices: { embed_tokens: [1] },
+    megatron_config: { tensor_model_parallel_size: 2 },
+    layer_replication: [[0, 4]],
+    alora_invocation_tokens: [1],
+    use_bdlora: { nblocks: 2 },
+    arrow_config: { top_k: 3 },
+    kasa_config: { beta: 1 },
+    monteclora_config: { num_samples: 2 },
+    velora_config: { num_groups: 2 },
+    ensure_weight_tying: true,
+  }).map(([key, value]): [Record<string, unknown>, RegExp] => [
+    { [key]: value },
+    new RegExp(`${key} = .* is not supported; save the adapter without it`),
+  ]),
+  [{ future_scale: 3.5 }, /future_scale = 3\.5 is a field that this kit does not know.*remove it from the file/],
+  [{ future_parts: ['a'] }, /future_parts = \["a"\] is a field/],
+  // inits that move the base
+  ...['pissa', 'pissa_niter_16', 'olora', 'corda', 'lora_ga'].map((init): [Record<string, unknown>, RegExp] => [
+    { init_lora_weights: init },
+    new RegExp(
+      `"${init}" moved the base weights .*model\\.save_pretrained\\(DIR, path_initial_model_for_weight_conversion=INIT\\)`,
+    ),
+  ]),
+  [{ init_lora_weights: 'pissa', use_rslora: true, rank_pattern: { q: 2 } }, /cannot convert it .*merge_and_unload/],
+  [{ init_lora_weights: 'loftq', loftq_config: { loftq_bits: 4 } }, /"loftq" .*rounded.*merge_and_unload/],
+  [{ init_lora_weights: 'pissa_niter_x' }, /"pissa_niter_x" is none that this kit knows/],
+  [{ init_lora_weights: 'new_init' }, /"new_init" is none that this kit knows.*merge_and_unload/],
+  // a layer that PEFT would leave out
+  [{ target_modules: ['k'] }, /adapts a\.q, which target_modules of adapter_config\.json does not name/],
+  [{ target_modules: 'q' }, /adapts a\.q, which target_modules/],
+  [{ exclude_modules: ['a.q'] }, /adapts a\.q, which target_modules/],
+  [{ target_modules: 3 }, /target_modules must be a list of module names or a pattern, not 3/],
 ];
 for (const [bad, message] of badConfig) {
   test(`refuses a config with ${JSON.stringify(bad)}`, (t) => {
@@ -199,6 +237,62 @@ for (const [bad, message] of badConfig) {
     );
   });
 }
+
+test('takes every field that is not set, and those that only say how it was trained', (t) => {
+  const folder = tempDir(t);
+  saveAdapter(folder, { layers: [small()], config: { r: 2, lora_alpha: 2 } });
+  const file = path.join(folder, 'adapter_config.json');
+  const good = JSON.parse(fs.readFileSync(file, 'utf8'));
+  const more = {
+    ...{ lora_bias: false, use_qalora: null, target_parameters: [], trainable_token_indices: {}, future: '' },
+    ...{ eva_config: { rho: 2 }, corda_config: { x: 1 }, lora_ga_config: { scale: 'stable' }, lora_dropout: 0.1 },
+    ...{ auto_mapping: { base_model_class: 'M', unsloth_fixed: true }, revision: 'main', fan_in_fan_out: true },
+    ...{ peft_version: '0.22.0', qalora_group_size: 32, inference_mode: false, megatron_core: 'other.core' },
+  };
+  for (const init of [true, false, 'gaussian', 'eva', 'orthogonal', 'mica']) {
+    fs.writeFileSync(file, JSON.stringify({ ...good, ...more, init_lora_weights: init }));
+    assert.equal(loadAdapter(folder).layers.length, 1, String(init));
+  }
+  fs.writeFileSync(file, '{"peft_type":"LORA","r":2}'); // as little as PEFT asks for
+  assert.equal(loadAdapter(folder).layers.length, 1);
+});
+
+test('patterns as PEFT reads them: anchors, groups, classes; the first that fits wins', (t) => {
+  const folder = tempDir(t);
+  const names = ['blocks.0.attn.k', 'blocks.0.attn.q', 'blocks.1.attn.k', 'blocks.1.mlp.fc1'];
+  saveAdapter(folder, { layers: names.map((name) => small(name)), config: { r: 2, lora_alpha: 2 } });
+  const file = path.join(folder, 'adapter_config.json');
+  const good = JSON.parse(fs.readFileSync(file, 'utf8'));
+  const alphas = (patterns: Record<string, number>) => {
+    fs.writeFileSync(file, JSON.stringify({ ...good, alpha_pattern: patterns }));
+    return loadAdapter(folder).layers.map(({ alpha }) => alpha);
+  };
+  assert.deepEqual(alphas({ '.*(k)$': 100 }), [100, 2, 100, 2]);
+  assert.deepEqual(alphas({ '^blocks.0.attn.k': 9, k: 7 }), [9, 2, 7, 2]);
+  assert.deepEqual(alphas({ 'blocks\\.[1-9]\\..*': 5, '(q|k)': 3 }), [3, 3, 5, 5]);
+  assert.deepEqual(alphas({ '^(?!.*mlp).*': 4 }), [4, 4, 4, 2]);
+});
+
+test('a pickle alone is refused with the command that converts it; beside safetensors it is left alone', (t) => {
+  const folder = tempDir(t);
+  saveAdapter(folder, { layers: [small()], config: { r: 2, lora_alpha: 2 } });
+  fs.writeFileSync(path.join(folder, 'adapter_model.bin'), 'PK');
+  assert.equal(loadAdapter(folder).layers.length, 1);
+  fs.rmSync(path.join(folder, 'adapter_model.safetensors'));
+  assert.throws(
+    () => loadAdapter(folder),
+    (error) =>
+      error instanceof UserError &&
+      /adapter_model\.bin is a Python pickle.*safetensors\.torch.*save_file.*weights_only=True/.test(error.message),
+  );
+});
+
+test('what keeps an adapter from being right is found before its weights are read', (t) => {
+  const folder = tempDir(t);
+  fs.writeFileSync(path.join(folder, 'adapter_config.json'), '{"peft_type":"LORA","init_lora_weights":"pissa"}');
+  fs.writeFileSync(path.join(folder, 'adapter_model.safetensors'), 'broken');
+  assert.throws(() => loadAdapter(folder), /"pissa" moved the base weights/);
+});
 
 test('names missing files', (t) => {
   const folder = tempDir(t);

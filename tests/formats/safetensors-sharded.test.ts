@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { SafetensorsError, type SafetensorsRule } from '../../src/formats/safetensors';
-import { readShardedSafetensors } from '../../src/formats/safetensors-sharded';
+import { openShardedSafetensors, readShardedSafetensors } from '../../src/formats/safetensors-sharded';
 import { writeSafetensors } from '../../src/formats/safetensors-write';
 import { tempDir } from '../support/temp';
 
@@ -25,9 +25,18 @@ const map = (weights: unknown) => JSON.stringify({ metadata: { total_size: 12.0 
 const good = { a: SHARDS[0], b: SHARDS[1], c: SHARDS[1] };
 
 test('joins the shards', (t) => {
-  const file = readShardedSafetensors(checkpoint(t, map(good)));
+  const index = checkpoint(t, map(good));
+  const file = readShardedSafetensors(index);
   assert.deepEqual([...file.tensors.keys()].sort(), ['a', 'b', 'c']);
   assert.deepEqual(file.metadata, { format: 'pt' });
+  const weights = openShardedSafetensors(index);
+  assert.equal(weights.source, index);
+  assert.deepEqual(
+    weights.names.map((name) => [name, weights.shape(name), weights.dtype(name), ...weights.read(name)]),
+    ['a', 'b', 'c'].map((name) => [name, [1], 'F32', name.charCodeAt(0)]),
+  );
+  weights.close();
+  assert.throws(() => weights.read('c'), /has been closed/);
 });
 
 const refused: [rule: SafetensorsRule, what: string, index: string, second?: string[]][] = [
@@ -51,15 +60,19 @@ const refused: [rule: SafetensorsRule, what: string, index: string, second?: str
 for (const [rule, what, index, second] of refused) {
   test(`${rule}: ${what}`, (t) => {
     const file = checkpoint(t, index, second);
-    assert.throws(
-      () => readShardedSafetensors(file),
-      (error) => error instanceof SafetensorsError && error.rule === rule && error.message.includes(file),
-    );
+    for (const open of [readShardedSafetensors, openShardedSafetensors]) {
+      assert.throws(
+        () => open(file),
+        (error) => error instanceof SafetensorsError && error.rule === rule && error.message.includes(file),
+      );
+    }
   });
 }
 
 test('names a missing shard and a missing index', (t) => {
   const file = checkpoint(t, map({ a: 'gone.safetensors' }));
-  assert.throws(() => readShardedSafetensors(file), /gone\.safetensors: no such file/);
-  assert.throws(() => readShardedSafetensors('/nowhere/i.json'), /no such file/);
+  for (const open of [readShardedSafetensors, openShardedSafetensors]) {
+    assert.throws(() => open(file), /gone\.safetensors: no such file/);
+    assert.throws(() => open('/nowhere/i.json'), /no such file/);
+  }
 });

@@ -242,16 +242,14 @@ test('an unknown option is refused by every method', () => {
 
 test('a rank that does not fit is refused with the layer and its shape', () => {
   const [mlp] = families;
-  for (const method of allMethods()) {
-    // GoRA and EVA fit ranks to the layer
-    if (trainsWeights(method) || ['gora', 'ls-lora', 'eva'].includes(method.name)) continue;
+  for (const method of allMethods().filter((one) => !trainsWeights(one))) {
     const model = mlp.make();
     const tensors = tf.memory().numTensors;
-    assert.throws(
-      () => attachTo(method, mlp, model, { rank: 9 }),
-      (error) => error instanceof UserError && /layers\.\d \[\d+, \d+\]/.test(error.message),
-      method.name,
-    );
+    const named = (error: unknown) => error instanceof UserError && /layers\.\d \[\d+, \d+\]/.test(error.message);
+    assert.throws(() => attachTo(method, mlp, model, { rank: 9 }), named, method.name);
+    assert.ok(method.check, `${method.name} checks before anything is measured`);
+    assert.throws(() => method.check?.(model.linears, smallOptions(method, { rank: 9 }), 20), named, method.name);
+    method.check(model.linears, smallOptions(method), 20);
     assert.equal(tf.memory().numTensors, tensors, `${method.name} leaks`);
     disposeModel(model);
   }

@@ -153,7 +153,7 @@ test('leaves weights and tensors as they were, also when a batch fails or a grad
     throw new Error('disk gone');
   }
   assert.throws(() => estimateGradients(model, model.linears, breaking()), /disk gone/);
-  const bad: Batch = { ...good, features: tf.fill([2, SMALL.tokens, SMALL.features], Number.NaN) };
+  const bad: Batch = { ...good, features: tf.fill([2, SMALL.num_tokens, SMALL.num_features], Number.NaN) };
   assert.throws(
     () => estimateGradients(model, model.linears, [bad]),
     (error) => error instanceof UserError && /blocks\.\d.*NaN/.test(error.message),

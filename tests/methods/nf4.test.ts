@@ -163,7 +163,7 @@ for (const place of ['host', 'device'] as const) {
 
 function withSmall(body: (model: Model, batch: Batch, evidence: Evidence) => void): void {
   const atStart = tf.memory().numTensors;
-  const model = smallEncoder(8, { dim: 32, mlp: 64 });
+  const model = smallEncoder(8, { hidden_size: 32, intermediate_size: 64 });
   const batch = encoderBatch(SMALL, 4, 1);
   const evidence = { ...estimateGradients(model, model.linears, [batch]), probeLoss: probeOn(model, batch) };
   body(model, batch, evidence);

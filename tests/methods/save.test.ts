@@ -1,16 +1,20 @@
 /** Adapter folders as PEFT reads them: which config each method writes, and what loading refuses. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../src/errors';
 import { readSafetensors, toFloat32 } from '../../src/formats/safetensors';
-import { findMethod } from '../../src/methods/registry';
+import { writeSafetensors } from '../../src/formats/safetensors-write';
+import { attachOnNf4 } from '../../src/methods/quantised';
+import { allMethods, findMethod } from '../../src/methods/registry';
 import { loadAdapters, saveAdapters } from '../../src/methods/save';
 import { disposeModel } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
-import { attachTo, families, pretendTrained } from '../support/models';
+import { Random } from '../../src/tensor/random';
+import { fixture } from '../support/data';
+import { attachTo, evidenceFor, families, pretendTrained, smallOptions } from '../support/models';
 import { tempDir } from '../support/temp';
 
 before(() => startBackend());
@@ -104,3 +108,137 @@ test('an adapter of another shape is refused with both shapes', async (t) => {
       error instanceof UserError && /layers\.0 adapts \[12, 10\], the model has \[12, 11\]/.test(error.message),
   );
 });
+
+test('tensors and config must speak of the same layers and modules of the model', async (t) => {
+  const { folder, model, config } = await saved(t, 'lora');
+  const file = path.join(folder, 'adapter_config.json');
+  const load = (change: Record<string, unknown>) => {
+    writeFileSync(file, JSON.stringify({ ...config, ...change }));
+    return loadAdapters(model, folder);
+  };
+  load({ target_modules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] }).dispose();
+  load({ target_modules: 'all-linear' }).dispose();
+  const weights = path.join(folder, 'adapter_model.safetensors');
+  const tensors = new Map(
+    [...readSafetensors(weights).tensors].map(([name, tensor]) => [
+      name,
+      { dtype: 'F32' as const, shape: tensor.shape, data: toFloat32(tensor) },
+    ]),
+  );
+  const write = (...without: string[]) =>
+    writeSafetensors(weights, new Map([...tensors].filter(([name]) => !without.some((part) => name.includes(part)))));
+  write('layers.1.mlp.up_proj');
+  assert.throws(
+    () => load({}),
+    /target_modules names model\.layers\.1\.mlp\.up_proj, and the weights hold nothing of it/,
+  );
+  write('layers.1.mlp.up_proj.lora_B');
+  assert.throws(() => load({}), /model\.layers\.1\.mlp\.up_proj must have lora_A and lora_B/);
+  write();
+  // as PEFT lists the usual names of a head, there or not; what the model has must be in the file
+  load({ modules_to_save: ['classifier', 'score'] }).dispose();
+  assert.throws(() => load({ modules_to_save: ['score', 'norm'] }), /modules_to_save names norm, and the weights hold/);
+  disposeModel(model);
+});
+
+test('an adapter trained over a base in NF4 is saved with a warning that says what it needs', async (t) => {
+  const warn = t.mock.method(console, 'warn', () => undefined);
+  const save = async (name: string, nf4: boolean) => {
+    const model = mlp.make();
+    const method = findMethod(name);
+    const evidence = method.needs.length > 0 ? evidenceFor(mlp, model) : {};
+    const all = [model, model.linears, evidence, smallOptions(method), new Random(1)] as const;
+    const adapters = nf4 ? attachOnNf4(method, ...all) : method.attach(...all);
+    await saveAdapters(adapters, model, tempDir(t));
+    adapters.dispose();
+    disposeModel(model);
+    const texts = warn.mock.calls.map(({ arguments: [text] }) => String(text));
+    warn.mock.resetCalls();
+    return texts;
+  };
+  assert.deepEqual(await save('lora', false), []);
+  const [plain, ...none] = await save('lora', true);
+  assert.deepEqual(none, []);
+  assert.match(plain, /trained over a base in NF4, \d+\.\d % off\. Load it over the base in NF4/);
+  assert.match((await save('lora-ga', true))[0], /moved the base before it was rounded.*measure it again/);
+});
+
+/** What the saved config must say of options, by PEFT's own names; everything else must be PEFT's default. */
+const LABELS: Record<string, { options: Record<string, unknown>; labels: Record<string, unknown> }[]> = {
+  lora: [{ options: { rank: 3, alpha: 7 }, labels: { r: 3, lora_alpha: 7 } }],
+  'lora+': [{ options: { rank: 3, alpha: 7 }, labels: { r: 3, lora_alpha: 7 } }],
+  'lora-fa': [{ options: { rank: 3, alpha: 7 }, labels: { r: 3, lora_alpha: 7 } }],
+  'lora-pro': [{ options: { rank: 3, alpha: 7 }, labels: { r: 3, lora_alpha: 7 } }],
+  rslora: [{ options: { rank: 3, alpha: 7 }, labels: { r: 3, lora_alpha: 7, use_rslora: true } }],
+  dora: [{ options: { rank: 3, alpha: 7 }, labels: { r: 3, lora_alpha: 7, use_dora: true } }],
+  'lora-one': [{ options: { rank: 3, alpha: 7 }, labels: { r: 3, lora_alpha: 7, use_rslora: true } }],
+  // a start taken from the base: twice the rank, the same scale
+  pissa: [{ options: { rank: 3, alpha: 7 }, labels: { r: 6, lora_alpha: 14 } }],
+  olora: [{ options: { rank: 3, alpha: 7 }, labels: { r: 6, lora_alpha: 14 } }],
+  'lora-ga': [
+    { options: { rank: 2, alpha: 8 }, labels: { r: 4, lora_alpha: 11.313708499, use_rslora: true } },
+    { options: { rank: 2, alpha: 8, rankStabilised: false }, labels: { r: 4, lora_alpha: 16 } },
+  ],
+  gora: [
+    {
+      options: { rank: 3, alpha: 7, allocation: 'uniform' },
+      labels: { r: 3, lora_alpha: 7, use_rslora: true },
+    },
+    {
+      options: { rank: 3, alpha: 7, allocation: 'uniform', rankStabilised: false },
+      labels: { r: 3, lora_alpha: 7 },
+    },
+  ],
+  'ls-lora': [
+    {
+      options: { rank: 3, alpha: 7, allocation: 'uniform' },
+      labels: { r: 3, lora_alpha: 7, use_rslora: true },
+    },
+    {
+      options: { rank: 3, alpha: 7, allocation: 'uniform', rankStabilised: false, ownScale: false },
+      labels: { r: 3, lora_alpha: 7 },
+    },
+  ],
+  eva: [{ options: { rank: 2, alpha: 7, rho: 1 }, labels: { r: 2, lora_alpha: 7 } }],
+  adalora: [
+    {
+      options: {
+        rank: 2,
+        alpha: 7,
+        initRank: 4,
+        tinit: 3,
+        tfinal: 5,
+        every: 2,
+        beta1: 0.8,
+        beta2: 0.7,
+        orthogonality: 0.1,
+      },
+      labels: {
+        ...{ peft_type: 'ADALORA', init_r: 4, target_r: 2, lora_alpha: 7, rank_pattern: null },
+        ...{ tinit: 3, tfinal: 5, deltaT: 2, beta1: 0.8, beta2: 0.7, orth_reg_weight: 0.1, total_step: 20 },
+      },
+    },
+  ],
+};
+const { defaults: UNUSED } = fixture<{ defaults: Record<string, unknown> }>('patterns.json');
+
+for (const { name } of allMethods().filter((method) => !method.name.startsWith('full'))) {
+  test(`${name}: every field of the saved config is what was asked, or not used; saved again it says the same`, async (t) => {
+    for (const { options, labels } of LABELS[name]) {
+      const { config, folder, model, adapters } = await saved(t, name, options);
+      const targets = model.linears.map((layer) => layer.name).sort();
+      const own = { base_model_name_or_path: 'some/model', task_type: 'CAUSAL_LM', target_modules: targets };
+      const { lora_alpha, ...rest } = config;
+      const { lora_alpha: alpha, ...expected } = { ...UNUSED, ...own, ...labels } as Record<string, unknown>;
+      assert.deepEqual(rest, expected, JSON.stringify(options));
+      assert.ok(Math.abs(Number(lora_alpha) - Number(alpha)) < 1e-9, `${lora_alpha} ≠ ${alpha}`);
+      adapters.dispose();
+      const again = tempDir(t);
+      const loaded = loadAdapters(model, folder);
+      await saveAdapters(loaded, model, again, { taskType: 'CAUSAL_LM', base: 'some/model' });
+      assert.deepEqual(JSON.parse(readFileSync(path.join(again, 'adapter_config.json'), 'utf8')), config);
+      loaded.dispose();
+      disposeModel(model);
+    }
+  });
+}

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { type Decoder, decoderInit, makeDecoder } from '../../src/models/decoder';
+import { weightFileOf } from '../../src/formats/weights';
+import { buildModel, randomWeights } from '../../src/models/auto';
 import { generateBatch, generateGreedy } from '../../src/models/generate';
+import type { Decoder } from '../../src/models/model';
 import { baseNet, disposeModel } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
@@ -11,28 +13,30 @@ import { Random } from '../../src/tensor/random';
 before(() => startBackend());
 
 const CONFIG = {
-  dim: 32,
-  hidden: 48,
-  layers: 2,
-  heads: 4,
-  kvHeads: 2,
-  vocab: 40,
-  context: 30,
-  tied: true,
-  rope: 'interleaved',
-} as const;
+  model_type: 'llama',
+  hidden_size: 32,
+  intermediate_size: 48,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  vocab_size: 40,
+  max_position_embeddings: 30,
+  tie_word_embeddings: true,
+  rope_interleaved: true,
+  rms_norm_eps: 1e-5,
+};
 
 function randomModel(): Decoder {
-  const weights = decoderInit(CONFIG, new Random(4, 'weights'));
+  const weights = randomWeights(CONFIG, new Random(4, 'weights'));
   // larger than at the start of training, so that the choice depends on the whole prompt
   for (const { data } of weights.values()) if (data[0] !== 1) for (let i = 0; i < data.length; i++) data[i] *= 12;
-  return makeDecoder('random', CONFIG, weights, 'random');
+  return buildModel('random', CONFIG, weightFileOf(weights, 'random')) as Decoder;
 }
 
 const randomPrompts = (count: number): number[][] => {
   const random = new Random(5, 'prompts');
   return Array.from({ length: count }, () =>
-    Array.from({ length: 1 + random.int(14) }, () => random.int(CONFIG.vocab)),
+    Array.from({ length: 1 + random.int(14) }, () => random.int(CONFIG.vocab_size)),
   );
 };
 
@@ -72,7 +76,7 @@ test('a row ends at its stop token, at the length, and at the context', async ()
   const net = baseNet(model);
   const prompts = randomPrompts(12);
   const free = await generateBatch(model, net, prompts, 100);
-  assert.ok(free.every((row) => row.length === CONFIG.context));
+  assert.ok(free.every((row) => row.length === CONFIG.max_position_embeddings));
   const stop = free[0][prompts[0].length + 3];
   const stopped = await generateBatch(model, net, prompts, 100, stop);
   for (const [i, row] of stopped.entries()) {

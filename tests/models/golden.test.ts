@@ -1,16 +1,18 @@
 /** The real checkpoints must give their published outputs. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { mfcc } from '../../src/data/mfcc';
-import { readSafetensors } from '../../src/formats/safetensors';
 import { readWav } from '../../src/formats/wav';
 import { generateGreedy } from '../../src/models/generate';
-import { hostWeights, loadKwt1, loadLlama2c } from '../../src/models/load';
+import { loadModel } from '../../src/models/load';
+import type { Decoder, Model } from '../../src/models/model';
 import { baseNet, disposeModel } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
 import { dataFile } from '../support/data';
+import { weightsIn } from '../support/weights';
 
 before(() => startBackend());
 
@@ -20,9 +22,9 @@ test('KWT-1 gives the reference logits from raw audio, within 1e-4', async (t) =
   const path = dataFile(t, 'kwt1', 'kwt1.safetensors');
   const goldenPath = dataFile(t, 'kwt1', 'golden.json');
   if (!path || !goldenPath) return;
-  const model = loadKwt1(path);
+  const { model } = await loadModel('kwt1', { dataDir: dirname(dirname(path)) });
   assert.equal(model.linears.length, 72);
-  const frontend = hostWeights(readSafetensors(path));
+  const frontend = weightsIn(path);
   for (const vector of golden(goldenPath).vectors) {
     const clip = dataFile(t, 'kwt1', 'testwav', vector.wav);
     if (!clip) return;
@@ -36,7 +38,7 @@ test('KWT-1 gives the reference logits from raw audio, within 1e-4', async (t) =
   disposeModel(model);
 });
 
-const nll = async (model: ReturnType<typeof loadLlama2c>, ids: number[]) => {
+const nll = async (model: Model, ids: number[]) => {
   const steps = ids.length - 1;
   const batch = {
     tokens: tf.tensor2d(ids.slice(0, -1), [1, steps], 'int32'),
@@ -50,9 +52,10 @@ test('stories260K: logits, greedy text and NLL equal the golden', async (t) => {
   const path = dataFile(t, 'stories260K', 'stories260K.bin');
   const goldenPath = dataFile(t, 'stories260K', 'golden.json');
   if (!path || !goldenPath) return;
-  const model = loadLlama2c('stories260K', path);
+  const { model, tokenizer } = await loadModel('stories260K', { dataDir: dirname(dirname(path)) });
+  assert.equal(tokenizer?.vocabSize, 512);
   const expected = golden(goldenPath);
-  const tokens = await generateGreedy(model, baseNet(model), [1], expected.greedy_ids.length);
+  const tokens = await generateGreedy(model as Decoder, baseNet(model), [1], expected.greedy_ids.length);
   assert.deepEqual(tokens, expected.greedy_ids);
   const batch = { tokens: tf.tensor2d(expected.greedy_ids.slice(0, 32), [1, 32], 'int32') };
   const logits = await tf.tidy(() => model.logits(baseNet(model), batch)).data();
@@ -68,9 +71,9 @@ test('BabyLlama: greedy ids and NLL equal the golden', async (t) => {
   const path = dataFile(t, 'babyllama-tok105', 'model5000.bin');
   const goldenPath = dataFile(t, 'babyllama-tok105', 'golden.json');
   if (!path || !goldenPath) return;
-  const model = loadLlama2c('babyllama', path);
+  const { model } = await loadModel(path);
   const expected = golden(goldenPath);
-  const tokens = await generateGreedy(model, baseNet(model), [1], expected.greedy_ids.length);
+  const tokens = await generateGreedy(model as Decoder, baseNet(model), [1], expected.greedy_ids.length);
   assert.deepEqual(tokens, expected.greedy_ids);
   assert.ok(Math.abs((await nll(model, expected.greedy_ids)) - expected.nll) < 1e-3);
   disposeModel(model);

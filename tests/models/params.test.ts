@@ -1,18 +1,21 @@
 import * as assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { predictClasses } from '../../src/data/classification';
-import { registerTask } from '../../src/data/tasks';
 import { baseNet, disposeModel, param, withWeight } from '../../src/models/params';
+import { registerTask } from '../../src/tasks';
+import { predictClasses } from '../../src/tasks/kinds/classify';
 import { startBackend } from '../../src/tensor/backend';
 import { dot, norm } from '../../src/tensor/linalg';
 import { Random } from '../../src/tensor/random';
+import { openWith } from '../support/open';
 import { toyTask } from '../support/toy-task';
 
-before(() => startBackend());
+before(async () => {
+  await startBackend();
+  registerTask(toyTask as never);
+});
 
-const load = () =>
-  toyTask.load(toyTask.options.parse({}), { dataDir: '', model: 'toy-encoder', random: new Random(1) });
+const load = () => openWith('toy', {}, new Random(1));
 
 test('a weight holds other values inside and its own afterwards, also after an error', async () => {
   const { model, train, evaluate } = await load();

@@ -3,12 +3,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { readSafetensors } from '../../src/formats/safetensors';
+import type { HostTensor } from '../../src/formats/weights';
 import { estimateGradients } from '../../src/methods/gradients';
 import { findMethod } from '../../src/methods/registry';
-import { hostWeights } from '../../src/models/load';
-import { disposeModel, type HostTensor } from '../../src/models/params';
-import { loadT5 } from '../../src/models/t5-load';
+import { loadModel } from '../../src/models/load';
+import { disposeModel } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
 import type { Batch } from '../../src/tensor/batch';
 import { Random } from '../../src/tensor/random';
@@ -16,9 +15,10 @@ import { AdamW } from '../../src/training/adamw';
 import { trainStep } from '../../src/training/step';
 import { assertClose } from '../support/close';
 import { baseLogits, logitsOf, pretendTrained } from '../support/models';
+import { weightsIn } from '../support/weights';
 
 const FOLDER = join(__dirname, '..', 'fixtures', 't5', 'v1.0').replace(/([\\/])build[\\/]tests/, '$1tests');
-const numbers = hostWeights(readSafetensors(join(FOLDER, 'golden.safetensors')));
+const numbers = weightsIn(join(FOLDER, 'golden.safetensors'));
 
 function goldenBatch(): Batch {
   const types = { tokens: 'int32', tokenMask: 'float32', decoderTokens: 'int32', targets: 'int32', weights: 'float32' };
@@ -33,8 +33,8 @@ function goldenBatch(): Batch {
 describe('methods on T5', () => {
   before(() => startBackend());
 
-  it('see the reference gradient of every layer before training, within 1e-4', () => {
-    const model = loadT5(FOLDER);
+  it('see the reference gradient of every layer before training, within 1e-4', async () => {
+    const { model } = await loadModel(FOLDER);
     const { gradients, loss } = estimateGradients(model, model.linears, [goldenBatch()]);
     assert.equal(gradients.size, model.linears.length);
     assertClose([loss], (numbers.get('loss') as HostTensor).data, 1e-5, 'loss');
@@ -46,8 +46,8 @@ describe('methods on T5', () => {
   });
 
   for (const name of ['lora', 'lora-ga', 'gora']) {
-    it(`${name}: adapters on all layers train, merge and come off again`, () => {
-      const model = loadT5(FOLDER);
+    it(`${name}: adapters on all layers train, merge and come off again`, async () => {
+      const { model } = await loadModel(FOLDER);
       const batch = goldenBatch();
       const method = findMethod(name);
       const plain = baseLogits(model, batch);

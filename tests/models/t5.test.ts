@@ -4,29 +4,29 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { readSafetensors } from '../../src/formats/safetensors';
 import { writeSafetensors } from '../../src/formats/safetensors-write';
+import { type HostTensor, weightFileOf } from '../../src/formats/weights';
 import { full } from '../../src/methods/full';
 import { selectTargets } from '../../src/methods/targets';
-import { hostWeights } from '../../src/models/load';
-import type { Model } from '../../src/models/model';
-import { baseNet, disposeModel, type HostTensor } from '../../src/models/params';
-import { makeT5 } from '../../src/models/t5';
-import { relativeBucket } from '../../src/models/t5-bias';
-import { parseT5Config, t5ConfigJson } from '../../src/models/t5-config';
-import { generateT5, labelLogProbabilities } from '../../src/models/t5-generate';
-import { t5Init, t5Shapes } from '../../src/models/t5-layout';
-import { loadT5 } from '../../src/models/t5-load';
+import { buildModel, randomWeights } from '../../src/models/auto';
+import { generateAnswers } from '../../src/models/generate';
+import { loadModel } from '../../src/models/load';
+import type { EncoderDecoder, Model } from '../../src/models/model';
+import { baseNet, disposeModel } from '../../src/models/params';
+import { relativeBucket } from '../../src/models/t5';
+import { labelLogProbabilities } from '../../src/tasks/kinds/sequences';
 import { startBackend } from '../../src/tensor/backend';
 import type { Batch } from '../../src/tensor/batch';
 import { Random } from '../../src/tensor/random';
 import { lossAndGradients } from '../../src/training/step';
 import { assertClose } from '../support/close';
 import { tempDir } from '../support/temp';
+import { weightsIn } from '../support/weights';
 
 const FIXTURES = join(__dirname, '..', 'fixtures', 't5').replace(/([\\/])build[\\/]tests/, '$1tests');
 const folder = (version: string) => join(FIXTURES, version);
-const golden = (version: string) => hostWeights(readSafetensors(join(folder(version), 'golden.safetensors')));
+const golden = (version: string) => weightsIn(join(folder(version), 'golden.safetensors'));
+const loadT5 = async (path: string) => (await loadModel(path)).model as EncoderDecoder;
 const configOf = (version: string) => JSON.parse(readFileSync(join(folder(version), 'config.json'), 'utf8'));
 
 function batchOf(numbers: ReadonlyMap<string, HostTensor>): Batch {
@@ -51,7 +51,7 @@ for (const version of ['v1.0', 'v1.1']) {
     before(() => startBackend());
 
     it('gives the reference logits and loss, within 1e-5', async () => {
-      const model = loadT5(folder(version));
+      const model = await loadT5(folder(version));
       const numbers = golden(version);
       const batch = batchOf(numbers);
       assertClose(await logitsOf(model, batch), values(numbers, 'logits'), 1e-5, 'logits');
@@ -61,7 +61,7 @@ for (const version of ['v1.0', 'v1.1']) {
     });
 
     it('gives the reference gradient of every weight, within 1e-4', async () => {
-      const model = loadT5(folder(version));
+      const model = await loadT5(folder(version));
       const numbers = golden(version);
       const batch = batchOf(numbers);
       const adapters = full.attach(model, model.linears, {}, {}, new Random(1));
@@ -75,11 +75,11 @@ for (const version of ['v1.0', 'v1.1']) {
     });
 
     it('writes the reference greedy texts', async () => {
-      const model = loadT5(folder(version));
+      const model = await loadT5(folder(version));
       const numbers = golden(version);
       const { shape, data } = numbers.get('greedy') as HostTensor;
       const before = tf.memory().numTensors;
-      const texts = await generateT5(model, baseNet(model), batchOf(numbers), shape[1]);
+      const texts = await generateAnswers(model, baseNet(model), batchOf(numbers), shape[1]);
       assert.equal(tf.memory().numTensors, before + 5); // the batch
       texts.forEach((text, i) => {
         const row = [...data.slice(i * shape[1], (i + 1) * shape[1])];
@@ -96,8 +96,8 @@ describe('T5', () => {
   const small = () => loadT5(folder('v1.0'));
 
   it('does not see padding, and no later target', async () => {
-    const model = small();
-    const { vocab } = model.config;
+    const model = await small();
+    const vocab = model.config.vocab_size as number;
     const numbers = golden('v1.0');
     const plain = batchOf(numbers);
     const reference = await logitsOf(model, plain);
@@ -119,7 +119,7 @@ describe('T5', () => {
   });
 
   it('scores label words among themselves or among all tokens', async () => {
-    const model = small();
+    const model = await small();
     const numbers = golden('v1.0');
     const batch = batchOf(numbers);
     const score = async (among: 'labels' | 'vocabulary') => {
@@ -138,8 +138,8 @@ describe('T5', () => {
     disposeModel(model);
   });
 
-  it('offers its linear layers to methods by name and by type', () => {
-    const model = small();
+  it('offers its linear layers to methods by name and by type', async () => {
+    const model = await small();
     assert.equal(model.linears.length, 2 * (4 + 2) + 2 * (8 + 2));
     assert.equal(selectTargets(model, 'attention').length, 2 * 4 + 2 * 8);
     assert.equal(selectTargets(model, 'q,v').length, 2 * 2 + 2 * 4);
@@ -157,10 +157,10 @@ describe('T5', () => {
   });
 
   it('starts at random with the deviations of the paper’s code', () => {
-    const config = parseT5Config(configOf('v1.0'), true, 'test');
-    const wide = { ...config, dim: 64, hidden: 100, headDim: 16, heads: 4, vocab: 200 };
-    const weights = t5Init(wide, new Random(3));
-    assert.deepEqual([...weights.keys()], Object.keys(t5Shapes(wide)));
+    const wide = { ...configOf('v1.0'), d_model: 64, d_ff: 100, d_kv: 16, num_heads: 4, vocab_size: 200 };
+    const weights = randomWeights(wide, new Random(3));
+    const saved = weightsIn(join(folder('v1.0'), 'model.safetensors'));
+    assert.deepEqual([...weights.keys()].sort(), [...saved.keys()].sort());
     const deviation = (name: string) => {
       const data = (weights.get(name) as HostTensor).data;
       return Math.sqrt(data.reduce((sum, v) => sum + v * v, 0) / data.length);
@@ -177,43 +177,75 @@ describe('T5', () => {
     assert.equal(deviation(`${block}.0.layer_norm.weight`), 1);
   });
 
-  it('has a head of its own where the checkpoint has one, and writes its configuration back', () => {
-    const json = { ...configOf('v1.1'), tie_word_embeddings: false };
-    delete json.scale_decoder_outputs;
-    const config = parseT5Config(json, false, 'test');
-    assert.deepEqual([config.tied, config.scaled, config.feedForward], [false, false, 'gated-gelu']);
-    assert.deepEqual(parseT5Config(t5ConfigJson(config), false, 'test'), config);
-    const model = makeT5('own head', config, t5Init(config, new Random(1)), 'random');
+  it('has a head of its own where the checkpoint has one, scales what it reads, and keeps its configuration', async () => {
+    const { scale_decoder_outputs: _, ...json } = configOf('v1.1');
+    const config = { ...json, tie_word_embeddings: false };
+    const weights = randomWeights(config, new Random(1));
+    const head = weights.get('shared.weight') as HostTensor;
+    assert.equal(weights.has('lm_head.weight'), false);
+    weights.set('lm_head.weight', { shape: head.shape, data: new Random(2).normals(head.data.length) });
+    const make = (tied: boolean) => {
+      const own = { ...config, tie_word_embeddings: tied };
+      return buildModel('own head', own, weightFileOf(weights, 'random'));
+    };
+    const [model, scaled] = [make(false), make(true)];
     assert.deepEqual(model.params.get('lm_head.weight')?.shape, [20, 8]);
-    disposeModel(model);
+    assert.ok(model.linears.some(({ type }) => type === 'wi_1'));
+    assert.deepEqual(model.config, config);
+    const batch = batchOf(golden('v1.1'));
+    const plain = await logitsOf(model, batch);
+    assertClose(
+      await logitsOf(scaled, batch),
+      Array.from(plain, (v) => v / Math.sqrt(8)),
+      1e-6,
+      'scaled',
+    );
+    // only the head's own weight reads the output: with the embedding in its place the logits are others
+    model.params.get('lm_head.weight')?.assign(model.params.get('shared.weight') as tf.Tensor);
+    assert.notDeepEqual(await logitsOf(model, batch), plain);
+    for (const made of [model, scaled]) disposeModel(made);
   });
 
-  it('says what is wrong with a folder', (t) => {
+  it('says what is wrong with a folder', async (t) => {
     const empty = tempDir(t);
-    assert.throws(() => loadT5(empty), /config\.json.*no such file/s);
+    await assert.rejects(loadT5(join(empty, 'none')), /no model .*none/);
+    await assert.rejects(loadT5(empty), /has no config\.json/);
     const write = (change: Record<string, unknown>) =>
       writeFileSync(join(empty, 'config.json'), JSON.stringify({ ...configOf('v1.0'), ...change }));
     write({});
-    assert.throws(() => loadT5(empty), /model\.safetensors.*no such file/s);
+    await assert.rejects(loadT5(empty), /has no model\.safetensors/);
     copyFileSync(join(folder('v1.0'), 'model.safetensors'), join(empty, 'model.safetensors'));
     for (const [change, message] of [
       [{ d_model: 0 }, /config\.json: d_model/],
-      [{ model_type: 'bart' }, /model_type is "bart"/],
-      [{ feed_forward_proj: 'gated-silu' }, /feed_forward_proj "gated-silu"/],
+      [{ model_type: 'bart' }, /config\.json: model_type "bart" is not supported.*\bt5\b/],
+      [{ model_type: undefined }, /config\.json: has no model_type/],
+      [{ feed_forward_proj: 'gated-silu' }, /config\.json: feed_forward_proj: .*relu.*gated-gelu/],
+      [{ relative_attention_max_distance: 2 }, /config\.json: relative_attention_max_distance must be above half/],
       [{ d_ff: 17 }, /shape \[16,16\], expected \[17,16\]/],
       [{ num_layers: 3 }, /encoder\.block\.2\.layer\.0\.SelfAttention\.q\.weight" is missing/],
-      [{ decoder_start_token_id: 3 }, /decoder_start_token_id/],
+      [{ num_layers: 1 }, /weights that this architecture does not have: encoder\.block\.1\./],
+      [{ decoder_start_token_id: -1 }, /config\.json: decoder_start_token_id/],
     ] as [Record<string, unknown>, RegExp][]) {
       write(change);
-      assert.throws(() => loadT5(empty), message);
+      await assert.rejects(loadT5(empty), message);
+    }
+    // T5's targets begin with the padding token unless the configuration says otherwise
+    for (const [change, start] of [
+      [{}, 0],
+      [{ decoder_start_token_id: 3 }, 3],
+    ] as const) {
+      write(change);
+      const model = await loadT5(empty);
+      assert.deepEqual([model.start, model.eos], [start, 1]);
+      disposeModel(model);
     }
     writeFileSync(join(empty, 'config.json'), '{');
-    assert.throws(() => loadT5(empty), /is not JSON/);
+    await assert.rejects(loadT5(empty), /is not JSON/);
   });
 
   it('reads a checkpoint in shards and one that stores the embedding under the encoder’s name', async (t) => {
     const sharded = tempDir(t);
-    const weights = hostWeights(readSafetensors(join(folder('v1.0'), 'model.safetensors')));
+    const weights = weightsIn(join(folder('v1.0'), 'model.safetensors'));
     const names = [...weights.keys()];
     const spelled = (name: string) => (name === 'shared.weight' ? 'encoder.embed_tokens.weight' : name);
     const map: Record<string, string> = {};
@@ -227,7 +259,7 @@ describe('T5', () => {
     });
     writeFileSync(join(sharded, 'model.safetensors.index.json'), JSON.stringify({ weight_map: map }));
     copyFileSync(join(folder('v1.0'), 'config.json'), join(sharded, 'config.json'));
-    const [whole, parts] = [small(), loadT5(sharded)];
+    const [whole, parts] = [await small(), await loadT5(sharded)];
     const batch = batchOf(golden('v1.0'));
     assert.deepEqual(await logitsOf(parts, batch), await logitsOf(whole, batch));
     disposeModel(whole);

@@ -4,7 +4,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { UserError } from '../../src/errors';
-import { type CostBench, costTable, readCostBench, stepTimes } from '../../src/reports/cost';
+import { allPlans } from '../../src/experiments/plans';
+import { resolveSpec } from '../../src/experiments/spec';
+import { resultsFolder } from '../../src/project';
+import { type CostBench, costTable, readCostBench, timesOf } from '../../src/reports/cost';
 import { tempDir } from '../support/temp';
 
 const sample = (step: number, adapterBytes: number | null) => ({
@@ -44,8 +47,34 @@ test('mean ± sd; an equal value has no ±; full fine-tuning saves all trained w
   assert.match(table.notes.join(' '), /native, CPU, one, 1 thread\./);
 });
 
-test('times for the convergence table', () => {
-  assert.deepEqual(stepTimes(bench).get('full'), { step: 25, preparation: 400 });
+const glyphs = (method: string, set: Record<string, unknown> = {}, seed = 1) =>
+  resolveSpec({ task: 'glyphs', method, seed, set });
+
+test('times for the convergence table: of runs with the settings that were measured, and of no others', () => {
+  const times = { step: 25, preparation: 400 };
+  const old = { ...bench, task: 'glyphs' };
+  assert.deepEqual(timesOf(old, glyphs('full')), times);
+  // what a step's time does not depend on
+  assert.deepEqual(timesOf(old, glyphs('full', { lr: 0.3, steps: 7, evalEvery: 0, warmup: 0.5 }, 4)), times);
+  for (const set of [{ batch: 16 }, { targets: 'q' }, { compile: false }, { shots: 5 }]) {
+    assert.equal(timesOf(old, glyphs('full', set)), null, JSON.stringify(set));
+  }
+  assert.equal(timesOf(old, glyphs('gora', { rank: 4 })), null);
+  assert.equal(timesOf(old, glyphs('lora')), null, 'not measured');
+  assert.equal(timesOf(bench, glyphs('full')), null, 'another task');
+  const narrow = { ...old, specs: { full: glyphs('full', { batch: 16 }) } };
+  assert.equal(timesOf(narrow, glyphs('full')), null);
+  assert.deepEqual(timesOf(narrow, glyphs('full', { batch: 16 }, 3)), times);
+});
+
+test('the committed costs are of the committed runs of the convergence plans', () => {
+  for (const { name, task, variants, set } of allPlans().filter(({ track }) => track === 'convergence')) {
+    const costs = readCostBench(resultsFolder('bench', `methods-${task}.json`));
+    for (const { method } of variants) {
+      const spec = resolveSpec({ task, method, seed: 1, set });
+      assert.ok(timesOf(costs, spec), `${name}: ${method}`);
+    }
+  }
 });
 
 test('a bench without sizes leaves them out; a file of something else is refused by field', (t) => {

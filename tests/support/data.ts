@@ -20,7 +20,29 @@ export function dataFile(t: TestContext, ...parts: string[]): string | null {
   return null;
 }
 
+/** A path inside the folder that a variable names, or inside a default; null, and the test skipped, when it is missing. */
+function outsideFile(t: TestContext, variable: string, otherwise: string, parts: readonly string[]): string | null {
+  const file = path.join(process.env[variable] || otherwise, ...parts);
+  if (fs.existsSync(file)) return file;
+  t.skip(`${parts.join('/')} not found: set ${variable}`);
+  return null;
+}
+
+/** A path inside the folder of shared material, `GORA_SHARED` or `../shared` beside the project; else a skipped test. */
+export const sharedFile = (t: TestContext, ...parts: string[]): string | null =>
+  outsideFile(t, 'GORA_SHARED', path.join(projectRoot, '..', 'shared'), parts);
+
+/** A path inside the folder of unpacked model wheels, `GORA_WHEELS` or `../tools`; null and a skipped test without it. */
+export const wheelFile = (t: TestContext, ...parts: string[]): string | null =>
+  outsideFile(t, 'GORA_WHEELS', path.join(projectRoot, '..', 'tools'), parts);
+
+/** The path of something in the kit's own data folder. */
+export const bundledFile = (...parts: string[]): string => path.join(projectRoot, 'data', ...parts);
+
+/** The path of a committed fixture. */
+export const fixturePath = (...parts: string[]): string => path.join(projectRoot, 'tests', 'fixtures', ...parts);
+
 /** A committed JSON fixture of tests/fixtures. */
 export function fixture<T>(name: string): T {
-  return JSON.parse(fs.readFileSync(path.join(projectRoot, 'tests', 'fixtures', name), 'utf8'));
+  return JSON.parse(fs.readFileSync(fixturePath(name), 'utf8'));
 }

@@ -1,13 +1,14 @@
 /** Small random models, one of each family, with batches and evidence for them. */
 import * as tf from '@tensorflow/tfjs';
+import { type HostTensor, weightFileOf } from '../../src/formats/weights';
 import { estimateActivations } from '../../src/methods/activations';
 import { estimateGradients } from '../../src/methods/gradients';
 import type { Adapters, Evidence, Method } from '../../src/methods/method';
-import { decoderInit, makeDecoder } from '../../src/models/decoder';
-import { encoderInit, makeEncoder } from '../../src/models/encoder';
+import type { ConfigJson } from '../../src/models/architecture';
+import { buildModel, randomWeights } from '../../src/models/auto';
 import { crossEntropy } from '../../src/models/layers';
 import type { Model, Net } from '../../src/models/model';
-import { baseNet, type HostTensor, makeParams } from '../../src/models/params';
+import { baseNet, variable } from '../../src/models/params';
 import type { Batch } from '../../src/tensor/batch';
 import { Random } from '../../src/tensor/random';
 
@@ -22,18 +23,18 @@ export function makeMlp(widths: readonly number[], weights: ReadonlyMap<string, 
     weight: `layers.${i}.weight`,
     bias: `layers.${i}.bias`,
   }));
-  const shapes = Object.fromEntries(
-    linears.flatMap((layer) => [
-      [layer.weight, [layer.out, layer.in]],
-      [layer.bias, [layer.out]],
-    ]),
-  );
+  const names = linears.flatMap((layer) => [layer.weight, layer.bias]);
+  const params = names.map((name): [string, tf.Variable] => {
+    const { shape, data } = weights.get(name) as HostTensor;
+    return [name, variable(tf.tensor(data, [...shape]))];
+  });
   const logits: Model['logits'] = (net, batch) =>
     linears.reduce((x, layer, i) => net.linear(layer.name, i === 0 ? x : tf.tanh(x)), batch.x as tf.Tensor2D);
   return {
     name: 'mlp',
+    kind: 'features',
     config: { widths },
-    params: makeParams(weights, shapes, 'mlp'),
+    params: new Map(params),
     linears,
     head: [],
     logits,
@@ -78,29 +79,30 @@ const mlp: Family = {
 };
 
 /** Matrices ten times the usual start, so that every layer matters. */
-const loud = (weights: Map<string, HostTensor>) =>
-  new Map(
-    Array.from(weights, ([name, { shape, data }]): [string, HostTensor] => [
-      name,
-      { shape, data: shape.length === 2 && !/embed/.test(name) ? data.map((v) => 10 * v) : data },
-    ]),
-  );
+function loudModel(name: string, config: ConfigJson, random: Random): Model {
+  const weights = Array.from(randomWeights(config, random), ([path, { shape, data }]): [string, HostTensor] => [
+    path,
+    { shape, data: shape.length === 2 && !/embed/.test(path) ? data.map((v) => 10 * v) : data },
+  ]);
+  return buildModel(name, config, weightFileOf(new Map(weights), 'random'));
+}
 
 const ENCODER = {
-  tokens: 5,
-  features: 6,
-  dim: 16,
-  depth: 2,
-  heads: 2,
-  mlp: 20,
-  classes: 4,
-  norm: 'post',
-  qkvBias: false,
-} as const;
+  model_type: 'kwt',
+  num_tokens: 5,
+  num_features: 6,
+  hidden_size: 16,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  intermediate_size: 20,
+  num_labels: 4,
+  norm_first: false,
+  qkv_bias: false,
+};
 
 const encoder: Family = {
   name: 'encoder',
-  make: () => makeEncoder('small-encoder', ENCODER, loud(encoderInit(ENCODER, new Random(2, 'encoder'))), 'random'),
+  make: () => loudModel('small-encoder', ENCODER, new Random(2, 'encoder')),
   batch: (number) => {
     const random = new Random(number, 'encoder batch');
     return { features: tf.tensor3d(random.normals(6 * 5 * 6), [6, 5, 6]), labels: classes(random, 6, 4) };
@@ -108,20 +110,21 @@ const encoder: Family = {
 };
 
 const DECODER = {
-  dim: 16,
-  hidden: 24,
-  layers: 2,
-  heads: 4,
-  kvHeads: 2,
-  vocab: 11,
-  context: 8,
-  tied: true,
-  rope: 'halves',
-} as const;
+  model_type: 'llama',
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  vocab_size: 11,
+  max_position_embeddings: 8,
+  tie_word_embeddings: true,
+  rms_norm_eps: 1e-5,
+};
 
 const decoder: Family = {
   name: 'decoder',
-  make: () => makeDecoder('small-decoder', DECODER, loud(decoderInit(DECODER, new Random(3, 'decoder'))), 'random'),
+  make: () => loudModel('small-decoder', DECODER, new Random(3, 'decoder')),
   batch: (number) => {
     const random = new Random(number, 'decoder batch');
     const tokens = () => tf.tidy(() => tf.reshape(classes(random, 4 * 6, 11), [4, 6]));

@@ -1,16 +1,38 @@
 /** A task small enough to run in a fraction of a second: a one-block encoder on noisy class patterns. */
 import { z } from 'zod';
-import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../../src/data/classification';
-import type { Task } from '../../src/data/task';
-import { type EncoderConfig, encoderInit, makeEncoder } from '../../src/models/encoder';
+import { weightFileOf } from '../../src/formats/weights';
+import { randomWeights } from '../../src/models/auto';
+import { registerModel } from '../../src/models/cards';
+import { classificationSet, evaluateClassifier, fitHeadByProbe } from '../../src/tasks/kinds/classify';
+import type { Task } from '../../src/tasks/task';
 import { Random } from '../../src/tensor/random';
 
-const CONFIG: EncoderConfig = {
-  ...{ tokens: 4, features: 6, dim: 16, depth: 1, heads: 2, mlp: 32, classes: 3 },
-  norm: 'pre',
-  qkvBias: true,
+const [TOKENS, FEATURES, CLASSES] = [4, 6, 3];
+const SIZE = TOKENS * FEATURES;
+
+const CONFIG = {
+  model_type: 'kwt',
+  num_tokens: TOKENS,
+  num_features: FEATURES,
+  hidden_size: 16,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  intermediate_size: 32,
+  num_labels: CLASSES,
+  norm_first: true,
+  qkv_bias: true,
 };
-const SIZE = CONFIG.tokens * CONFIG.features;
+
+registerModel({
+  name: 'toy-encoder',
+  title: 'Random encoder of one block',
+  path: '',
+  licence: '',
+  make: () => ({
+    config: CONFIG,
+    weights: weightFileOf(randomWeights(CONFIG, new Random(1, 'base')), 'toy-encoder'),
+  }),
+});
 
 const options = z.strictObject({
   noise: z.number().positive().default(1),
@@ -20,14 +42,15 @@ const options = z.strictObject({
 export const toyTask: Task<z.infer<typeof options>> = {
   name: 'toy',
   title: 'Noisy patterns',
+  kinds: ['features'],
   models: ['toy-encoder'],
   options,
   primary: { metric: 'accuracy', title: 'Accuracy (%)', higherIsBetter: true },
   training: { steps: 6, batch: 8 },
-  load: async (o, { random }) => {
-    const patterns = Array.from({ length: CONFIG.classes }, (_, c) => new Random(1, `pattern ${c}`).normals(SIZE));
+  open: async (o, { random }) => {
+    const patterns = Array.from({ length: CLASSES }, (_, c) => new Random(1, `pattern ${c}`).normals(SIZE));
     const draw = (stream: Random, size: number) => {
-      const labels = Int32Array.from({ length: size }, (_, i) => i % CONFIG.classes);
+      const labels = Int32Array.from({ length: size }, (_, i) => i % CLASSES);
       const features = new Float32Array(size * SIZE);
       labels.forEach((label, i) => {
         const noise = stream.normals(SIZE, 0, o.noise);
@@ -36,19 +59,21 @@ export const toyTask: Task<z.infer<typeof options>> = {
           i * SIZE,
         );
       });
-      return classificationSet(features, [CONFIG.tokens, CONFIG.features], labels);
+      return classificationSet(features, [TOKENS, FEATURES], labels);
     };
-    const weights = encoderInit(CONFIG, new Random(1, 'base'));
-    const model = makeEncoder('toy-encoder', CONFIG, weights, 'toy', ['head.weight', 'head.bias']);
     const train = draw(random.fork('train'), o.examples);
-    if (train.size > 0) await fitHeadByProbe(model, train);
     return {
-      model,
-      train,
-      validation: draw(new Random(2, 'validation'), 30),
-      test: draw(new Random(2, 'test'), 30),
-      evaluate: (net, data) => evaluateClassifier(model, net, data),
-      notes: {},
+      head: { labels: CLASSES, fresh: true },
+      bind: async ({ model }) => {
+        if (train.size > 0) await fitHeadByProbe(model, train);
+        return {
+          train,
+          validation: draw(new Random(2, 'validation'), 30),
+          test: draw(new Random(2, 'test'), 30),
+          evaluate: (net, data) => evaluateClassifier(model, net, data),
+          notes: {},
+        };
+      },
     };
   },
 };

@@ -4,10 +4,8 @@ import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { recordId, resolveSpec } from '../../src/experiments/spec';
 import { findMethod } from '../../src/methods/registry';
+import { randomModel } from '../../src/models/auto';
 import { disposeModel } from '../../src/models/params';
-import { makeT5 } from '../../src/models/t5';
-import type { T5Config } from '../../src/models/t5-config';
-import { t5Init } from '../../src/models/t5-layout';
 import { startBackend } from '../../src/tensor/backend';
 import { nativeBackend } from '../../src/tensor/compile/trace';
 import { Random } from '../../src/tensor/random';
@@ -19,27 +17,27 @@ import { attachTo, type Family, families, pretendTrained } from '../support/mode
 
 before(() => startBackend());
 
-const T5: T5Config = {
-  vocab: 11,
-  dim: 16,
-  headDim: 8,
-  hidden: 24,
-  heads: 2,
-  encoderLayers: 2,
-  decoderLayers: 2,
-  buckets: 8,
-  maxDistance: 16,
-  epsilon: 1e-6,
-  feedForward: 'gated-gelu',
-  tied: true,
-  scaled: true,
-  pad: 0,
-  eos: 1,
+const T5 = {
+  model_type: 't5',
+  vocab_size: 11,
+  d_model: 16,
+  d_kv: 8,
+  d_ff: 24,
+  num_heads: 2,
+  num_layers: 2,
+  num_decoder_layers: 2,
+  relative_attention_num_buckets: 8,
+  relative_attention_max_distance: 16,
+  layer_norm_epsilon: 1e-6,
+  feed_forward_proj: 'gated-gelu',
+  tie_word_embeddings: true,
+  pad_token_id: 0,
+  eos_token_id: 1,
 };
 
 const t5: Family = {
   name: 't5',
-  make: () => makeT5('small-t5', T5, t5Init(T5, new Random(4, 't5')), 'random'),
+  make: () => randomModel('small-t5', T5, new Random(4, 't5')),
   batch: (number) => {
     const random = new Random(number, 't5 batch');
     const tokens = (length: number) => {

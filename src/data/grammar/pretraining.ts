@@ -1,6 +1,7 @@
 /** Pretraining examples: passages one after the other, cut to a fixed length, with gaps. */
+
 import type { Random } from '../../tensor/random';
-import type { SequencePair, SequenceShape } from './sequences';
+import type { SequencePair, SequenceShape } from '../sequence';
 import { corruptSpans, type SpanOptions, spanCounts } from './spans';
 import { passage } from './text';
 import { grammarTokenizer, SENTINELS } from './vocabulary';

@@ -1,5 +1,5 @@
 /** The first comparisons: four methods on three tasks, all methods on two, LoRA+'s ratio. */
-import { SPEAKERS } from '../../data/tasks/fsdd';
+import { SPEAKERS } from '../../tasks/fsdd';
 import type { Plan, Variant } from '../plan';
 
 const four: readonly Variant[] = ['full', 'lora', 'lora-ga', 'gora'].map((method) => ({ label: method, method }));

@@ -2,8 +2,8 @@
  * Where GoRA puts its ranks, over seeds and over the tasks of each base. Ranks are given before the first step, so
  * one step is enough.
  */
-import { generationTasks } from '../../data/tasks/generation';
-import { pictureTasks } from '../../data/tasks/pictures';
+import { generationTasks } from '../../tasks/generation';
+import { pictureTasks } from '../../tasks/pictures';
 import type { Plan } from '../plan';
 import { ownRates, UNDERSTANDING } from './cases';
 

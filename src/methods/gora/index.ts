@@ -23,19 +23,26 @@ function gradientsOf(evidence: Evidence): GradientOf {
   };
 }
 
-interface Allocation {
+/** Where GoRA puts its ranks. */
+export interface Allocation {
+  /** One a target, in their order; 0: no adapter. */
   readonly ranks: readonly number[];
+  /** By layer; for pairs of scores the share of the budget. */
   readonly importances: ReadonlyMap<string, number>;
 }
 
-/** Ranks and importances of the targets. For pairs of scores the importance is the share of the budget. */
-function allocate(
+/**
+ * Ranks and importances of the targets (§3.2), from their mean gradients.
+ * @throws UserError when a gradient is missing.
+ */
+export function goraRanks(
   model: Model,
   targets: readonly LinearLayer[],
-  gradientOf: GradientOf,
+  evidence: Evidence,
   o: GoraOptions,
   random: Random,
 ): Allocation {
+  const gradientOf = gradientsOf(evidence);
   const bounds = rankBounds(o);
   const scores = measureImportance(model, targets, gradientOf, o, bounds.maxRank, random);
   const shares = advantages(scores, o);
@@ -99,6 +106,23 @@ function adaptGamma(adapters: LoraAdapters, starts: readonly Start[], evidence: 
   return { gamma: choice.gamma, probeLoss: choice.loss, probeLossAtZero: choice.base };
 }
 
+/**
+ * Ranks are allocated within a layer's size, so one that is too large would not show: every layer would end at its
+ * size, with an adapter that is larger than the layer.
+ * @throws UserError when the reference or the least rank does not fit, or the file of ranks is none for these layers.
+ */
+export function checkGora(targets: readonly LinearLayer[], o: GoraOptions): void {
+  const { minRank } = rankBounds(o);
+  const own = o.ranksFrom ? readRanks(o.ranksFrom, targets) : null;
+  if (own?.every((rank) => rank === 0)) throw new UserError(`ranksFrom ${o.ranksFrom}: every layer got rank 0`);
+  for (const [i, layer] of targets.entries()) {
+    if (own && own[i] > 0) checkRank(layer, own[i], `ranksFrom ${o.ranksFrom}: rank`);
+    if (own) continue;
+    checkRank(layer, o.rank);
+    if (minRank > 0) checkRank(layer, minRank, 'minRank');
+  }
+}
+
 export function attachGora(
   method: string,
   model: Model,
@@ -107,8 +131,9 @@ export function attachGora(
   o: GoraOptions,
   random: Random,
 ): LoraAdapters {
+  checkGora(targets, o);
   const gradientOf = gradientsOf(evidence);
-  const { ranks, importances } = allocate(model, targets, gradientOf, o, random);
+  const { ranks, importances } = goraRanks(model, targets, evidence, o, random);
   const starts = targets.flatMap((layer, i) =>
     ranks[i] > 0 ? [startOf(model, layer, ranks[i], gradientOf, o, random)] : [],
   );
@@ -121,7 +146,7 @@ export function attachGora(
     batches: evidence.gradientBatches,
     layersWithoutAdapter: targets.length - starts.length,
   };
-  const adapters = new LoraAdapters(model, starts, { method, importances, notes, rankStabilised: true });
+  const adapters = new LoraAdapters(model, starts, { method, importances, notes, rankStabilised: o.rankStabilised });
   if (o.start === 'zero') return adapters;
   notes.compressionError = starts.reduce((sum, start) => sum + start.error, 0) / starts.length;
   try {
@@ -149,6 +174,7 @@ export const gora: Method<GoraOptions> = {
   reference: 'He et al. 2025, algorithm 1',
   needs: ['gradients'],
   options: goraOptions,
+  check: checkGora,
   watchGradients: watchGora,
   attach: (model, targets, evidence, o, random) => attachGora('gora', model, targets, evidence, o, random),
 };

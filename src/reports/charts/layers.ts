@@ -35,19 +35,22 @@ function split(name: string): { stack: string; block: number | null; rest: strin
   return { stack: stack.join(' '), block: Number(parts[at]), rest: rest.length > 0 ? rest : [parts[at]] };
 }
 
-/** Places of all layers; a matrix is named by its last word, or its last two where one is ambiguous. */
+/** Places of all layers; a matrix is named by as many of its last words as make it unique. */
 export function layerPlaces(names: Iterable<string>): Map<string, LayerPlace> {
   const found = [...names].map((name) => ({ name, ...split(name) }));
-  const paths = new Map<string, Set<string>>();
+  const ends = new Map<string, Set<string>>();
   for (const { rest } of found) {
-    const last = rest.at(-1)!;
-    paths.set(last, (paths.get(last) ?? new Set()).add(rest.join('.')));
+    for (let words = 1; words <= rest.length; words++) {
+      const end = rest.slice(-words).join('.');
+      ends.set(end, (ends.get(end) ?? new Set()).add(rest.join('.')));
+    }
   }
-  return new Map(
-    found.map(({ name, stack, block, rest }) => {
-      const last = rest.at(-1)!;
-      const matrix = paths.get(last)!.size > 1 ? rest.slice(-2).join('.') : last;
-      return [name, { stack, block, matrix }];
-    }),
-  );
+  const shortest = (rest: readonly string[]): string => {
+    for (let words = 1; words < rest.length; words++) {
+      const end = rest.slice(-words).join('.');
+      if (ends.get(end)!.size === 1) return end;
+    }
+    return rest.join('.');
+  };
+  return new Map(found.map(({ name, stack, block, rest }) => [name, { stack, block, matrix: shortest(rest) }]));
 }

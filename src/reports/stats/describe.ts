@@ -1,4 +1,5 @@
 /** Descriptive statistics in float64. */
+import { ranksOf } from '../../data/metrics';
 import { UserError } from '../../errors';
 
 function sorted(values: readonly number[]): number[] {
@@ -43,18 +44,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** Ranks from 1 (the smallest); equal values share the mean of their ranks. */
-export function ranksOf(values: readonly number[]): number[] {
-  const order = values.map((_, i) => i).sort((i, j) => values[i] - values[j]);
-  const ranks = new Array<number>(values.length);
-  for (let start = 0; start < order.length; ) {
-    let end = start + 1;
-    while (end < order.length && values[order[end]] === values[order[start]]) end++;
-    for (let i = start; i < end; i++) ranks[order[i]] = (start + 1 + end) / 2;
-    start = end;
-  }
-  return ranks;
-}
+export { ranksOf };
 
 /**
  * Mean rank of each method over tasks, 1 being the best; ties share ranks.

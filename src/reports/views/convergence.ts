@@ -1,20 +1,28 @@
 /** Steps to the baseline's final loss, on every case; the curves of the first. */
 import { existsSync } from 'node:fs';
 import { labelled } from '../../experiments/outcomes';
-import type { Plan } from '../../experiments/plan';
+import type { Outcome } from '../../experiments/plan-runs';
 import { resultsFolder } from '../../project';
 import { lossCurves } from '../charts/curves';
 import { convergence, convergenceTable, type StepTimes } from '../convergence';
-import { readCostBench, stepTimes } from '../cost';
+import { readCostBench, timesOf } from '../cost';
 import type { FigureView, TableView } from './view';
 
 const smoothing = 0.9;
 
-/** Times measured alone on the plan's task; nothing where there are none, or the cases are of several tasks. */
-function measuredTimes({ cases, task }: Plan): ReadonlyMap<string, StepTimes> | undefined {
-  const tasks = [...new Set(cases.map((where) => where.task ?? task))];
+/** Times measured alone, by variant: of those whose runs all have the settings that were measured. */
+function measuredTimes(outcomes: readonly Outcome[]): ReadonlyMap<string, StepTimes> | undefined {
+  const tasks = [...new Set(outcomes.map(({ record }) => record.spec.task))];
   const path = resultsFolder('bench', `methods-${tasks[0]}.json`);
-  return tasks.length === 1 && existsSync(path) ? stepTimes(readCostBench(path)) : undefined;
+  if (tasks.length !== 1 || !existsSync(path)) return undefined;
+  const bench = readCostBench(path);
+  const times = new Map<string, StepTimes>();
+  for (const variant of new Set(outcomes.map((outcome) => outcome.variant))) {
+    const own = outcomes.filter((outcome) => outcome.variant === variant);
+    const found = own.map(({ record }) => timesOf(bench, record.spec));
+    if (found[0] && found.every((one) => one !== null)) times.set(variant, found[0]);
+  }
+  return times.size > 0 ? times : undefined;
 }
 
 export const convergenceView: TableView = {
@@ -22,7 +30,7 @@ export const convergenceView: TableView = {
     const { baseline = 'lora' } = plan;
     const records = labelled(outcomes);
     if (convergence(records, { baseline, smoothing }).length === 0) return [];
-    return [convergenceTable(records, { baseline, smoothing, times: measuredTimes(plan) })];
+    return [convergenceTable(records, { baseline, smoothing, times: measuredTimes(outcomes) })];
   },
   files: { convergence: 'steps to the training loss at which the baseline ends, and how many times as fast that is' },
 };

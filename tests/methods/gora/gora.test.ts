@@ -1,12 +1,11 @@
 /** GoRA attached to models: descent, adaptive rules, ablations, reloading, refusals. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { mfcc } from '../../../src/data/mfcc';
 import { UserError } from '../../../src/errors';
-import { readSafetensors } from '../../../src/formats/safetensors';
 import { readWav } from '../../../src/formats/wav';
 import { gora } from '../../../src/methods/gora';
 import { chooseGamma, gammaCandidates, settled } from '../../../src/methods/gora/adaptive';
@@ -14,7 +13,7 @@ import { lsLora } from '../../../src/methods/gora/ls-lora';
 import { type GoraOptions, goraOptions } from '../../../src/methods/gora/options';
 import { estimateGradients, probeOn } from '../../../src/methods/gradients';
 import type { Evidence } from '../../../src/methods/method';
-import { hostWeights, loadKwt1 } from '../../../src/models/load';
+import { loadModel } from '../../../src/models/load';
 import type { Model } from '../../../src/models/model';
 import { baseNet, disposeModel } from '../../../src/models/params';
 import { startBackend } from '../../../src/tensor/backend';
@@ -22,6 +21,7 @@ import type { Batch } from '../../../src/tensor/batch';
 import { Random } from '../../../src/tensor/random';
 import { dataFile } from '../../support/data';
 import { tempDir } from '../../support/temp';
+import { weightsIn } from '../../support/weights';
 import { encoderBatch, SMALL, smallEncoder } from './support';
 
 before(() => startBackend());
@@ -80,12 +80,12 @@ test('a random encoder: descent direction, size γ, and a lower loss on the esti
   }
 });
 
-test('KWT-1 on real speech with moved labels: the start lowers the loss', (t) => {
+test('KWT-1 on real speech with moved labels: the start lowers the loss', async (t) => {
   const path = dataFile(t, 'kwt1', 'kwt1.safetensors');
   const wavs = ['no', 'noise', 'silence', 'yes'].map((name) => dataFile(t, 'kwt1', 'testwav', `${name}_1000ms.wav`));
   if (!path || wavs.some((wav) => wav === null)) return;
-  const model = loadKwt1(path);
-  const frontend = hostWeights(readSafetensors(path));
+  const { model } = await loadModel('kwt1', { dataDir: dirname(dirname(path)) });
+  const frontend = weightsIn(path);
   const clips = wavs.map((wav) => tf.tensor3d(mfcc(readWav(wav as string).samples, frontend), [1, 98, 40]));
   const batch: Batch = { features: tf.concat(clips), labels: tf.tensor1d([0, 5, 2, 7], 'int32') };
   const evidence = estimateGradients(model, model.linears, [batch]);

@@ -1,50 +1,49 @@
 /** Small models and batches that the tests of this folder share. */
 import * as tf from '@tensorflow/tfjs';
-import { type EncoderConfig, encoderInit, makeEncoder } from '../../../src/models/encoder';
+import { weightFileOf } from '../../../src/formats/weights';
+import { buildModel, randomWeights } from '../../../src/models/auto';
 import type { Model } from '../../../src/models/model';
 import { variable } from '../../../src/models/params';
 import type { Batch } from '../../../src/tensor/batch';
 import { Random } from '../../../src/tensor/random';
 
-export const SMALL: EncoderConfig = {
-  tokens: 5,
-  features: 6,
-  dim: 16,
-  depth: 2,
-  heads: 2,
-  mlp: 32,
-  classes: 4,
-  norm: 'pre',
-  qkvBias: true,
+export const SMALL = {
+  model_type: 'kwt',
+  num_tokens: 5,
+  num_features: 6,
+  hidden_size: 16,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  intermediate_size: 32,
+  num_labels: 4,
+  norm_first: true,
+  qkv_bias: true,
 };
 
 /** A random encoder with weights large enough that every layer matters. */
-export function smallEncoder(seed = 1, config: Partial<EncoderConfig> = {}): Model {
+export function smallEncoder(seed = 1, config: Partial<typeof SMALL> = {}): Model {
   const c = { ...SMALL, ...config };
-  const weights = encoderInit(c, new Random(seed, 'weights'));
+  const weights = randomWeights(c, new Random(seed, 'weights'));
   for (const [name, weight] of weights) {
     if (/blocks.*weight$|head.weight|patch/.test(name) && weight.shape.length === 2) {
       weights.set(name, { ...weight, data: weight.data.map((v) => v * 10) });
     }
   }
-  return makeEncoder('small', c, weights, 'random');
+  return buildModel('small', c, weightFileOf(weights, 'random'));
 }
 
 /** A classification batch for the encoder. Caller disposes. */
 export function encoderBatch(
-  config: Pick<EncoderConfig, 'tokens' | 'features' | 'classes'>,
+  config: Pick<typeof SMALL, 'num_tokens' | 'num_features' | 'num_labels'>,
   size: number,
   seed: number,
 ): Batch {
   const random = new Random(seed, 'batch');
+  const shape: [number, number, number] = [size, config.num_tokens, config.num_features];
   return {
-    features: tf.tensor3d(random.normals(size * config.tokens * config.features), [
-      size,
-      config.tokens,
-      config.features,
-    ]),
+    features: tf.tensor3d(random.normals(shape[0] * shape[1] * shape[2]), shape),
     labels: tf.tensor1d(
-      Int32Array.from({ length: size }, () => random.int(config.classes)),
+      Int32Array.from({ length: size }, () => random.int(config.num_labels)),
       'int32',
     ),
   };
@@ -72,6 +71,7 @@ export function chain(depth: number, width: number, seed = 1): Model {
     linears.reduce((x, layer) => tf.tanh(net.linear(layer.name, x)), batch.x as tf.Tensor2D);
   return {
     name: 'chain',
+    kind: 'features',
     config: {},
     params,
     linears,
