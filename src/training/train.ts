@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import type { Adapters } from '../methods/method';
 import type { Model } from '../models/model';
+import { interrupted } from '../processes/interrupt';
 import type { Dataset } from '../tasks/dataset';
 import { batchesOf } from '../tasks/dataset';
 import type { Random } from '../tensor/random';
@@ -20,6 +21,9 @@ export interface TrainingProgress {
   readonly millisecondsPerStep: number;
 }
 
+/** What says that work is to stop: an AbortSignal, or several in one. */
+export type Stop = Pick<AbortSignal, 'aborted'>;
+
 export interface TrainingRun {
   readonly model: Model;
   readonly adapters: Adapters;
@@ -29,8 +33,8 @@ export interface TrainingRun {
   readonly onProgress?: (progress: TrainingProgress) => void;
   /** Called every `evalEvery` steps. */
   readonly onEvaluate?: (step: number) => Promise<void>;
-  /** Stops after the running step when aborted. */
-  readonly signal?: AbortSignal;
+  /** Stops after the running step when aborted; so does an interrupt of the process. */
+  readonly signal?: Stop;
 }
 
 export interface TrainingResult {
@@ -71,7 +75,7 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
   };
   try {
     for (let step = 1; step <= options.steps; step++) {
-      if (run.signal?.aborted) return result(true);
+      if (run.signal?.aborted || interrupted()) return result(true);
       const started = performance.now();
       const batch = batches.next().value;
       const lr = options.lr * scheduleFactor(step, options.steps, options.warmup, options.minLr);
