@@ -1,6 +1,7 @@
 /** From a request (task, method, seed, settings) to a fully resolved spec. */
 import { createHash } from 'node:crypto';
 import { UserError } from '../errors';
+import { currentNames, recordedNames } from '../methods/method';
 import { findMethod } from '../methods/registry';
 import { findTask } from '../tasks';
 import { trainingSchema } from '../training/options';
@@ -35,7 +36,7 @@ export function resolveSpec(request: RunRequest): RunSpec {
     throw new UserError(`seed must be an integer ≥ 0, not ${request.seed}`);
   }
   const groups = { training: trainingSchema, method: method.options, task: task.options };
-  const sorted = sortSettings({ ...request.set }, groups);
+  const sorted = sortSettings(currentNames(method, request.set ?? {}), groups);
   const learningRate = task.learningRates?.[method.name];
   const training = {
     ...task.training,
@@ -43,13 +44,14 @@ export function resolveSpec(request: RunRequest): RunSpec {
     ...(learningRate === undefined ? {} : { lr: learningRate }),
     ...sorted.training,
   };
+  const methodOptions = parseOptions(method.options, sorted.method, `method ${method.name}`) as Record<string, unknown>;
   return {
     task: task.name,
     model,
     method: method.name,
     seed: request.seed,
     training: parseOptions(trainingSchema, training, 'training'),
-    methodOptions: parseOptions(method.options, sorted.method, `method ${method.name}`) as Record<string, unknown>,
+    methodOptions: recordedNames(method, methodOptions),
     taskOptions: parseOptions(task.options, sorted.task, `task ${task.name}`) as Record<string, unknown>,
   };
 }

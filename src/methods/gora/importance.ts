@@ -8,7 +8,7 @@ import type { LinearLayer, Model } from '../../models/model';
 import { param } from '../../models/params';
 import { svd } from '../../tensor/linalg';
 import type { Random } from '../../tensor/random';
-import { topSingular } from '../svd-start';
+import { topSingular } from '../svd-init';
 
 /** What a metric sees of one layer. */
 export interface ImportanceInput {
