@@ -45,14 +45,16 @@ export const full = defineMethod({
   name: 'full',
   title: 'Full fine-tuning',
   reference: 'all weights trained',
+  trainsBase: true,
   options,
   init: ({ model, targets }) => trainBase('full', model, targets, [...model.params.keys()]),
 });
 
 export const fullTargets = defineMethod({
   name: 'full-targets',
-  title: 'Full fine-tuning of the targets',
+  title: 'Full, targets only',
   reference: "target matrices trained, as in GoRA's scripts",
+  trainsBase: true,
   options,
   init: ({ model, targets }) =>
     trainBase(

@@ -88,10 +88,17 @@ interface Description<S extends z.ZodType> {
   readonly recordNames?: Readonly<Record<string, string>>;
   /** Training options that belong to the method (LoRA+: `loraPlusRatio`); a run's own settings win. */
   readonly training?: Readonly<Record<string, unknown>>;
+  /** The base weights themselves are trained: there is no adapter to save, and the base cannot be in 4 bits. */
+  readonly trainsBase?: boolean;
 }
 
 /** The parts of a method. `M` is what it measures, `undefined` where that is nothing. */
 export interface MethodParts<S extends z.ZodType, M> extends Description<S> {
+  /**
+   * Refuses options that cannot work on these layers or in so many steps, with all that can be known before anything is
+   * measured.
+   */
+  check?(targets: readonly LinearLayer[], options: z.output<S>, steps?: number): void;
   /** Asks for what the init needs. */
   prepare?(measure: Measure, options: z.output<S>, site: Site): M;
   init(site: Site, options: z.output<S>, measured: M): Adapters;
@@ -102,6 +109,11 @@ export type Phases = <T>(name: 'measure' | 'init', work: () => T) => T;
 
 /** A method: one file, registered once. Made by `defineMethod`; used through `adapt`. */
 export interface Method<S extends z.ZodType = z.ZodType> extends Description<S> {
+  /**
+   * Checks options on the layers and steps they are for, before anything is measured.
+   * @throws UserError on options that are none of the method's, or cannot work there.
+   */
+  check(targets: readonly LinearLayer[], options: unknown, steps?: number): void;
   /** Checks the options, measures and makes the adapters. @throws UserError on options that are none of the method's. */
   start(site: Site, options: unknown, measure: Measure, phases: Phases): Adapters;
 }
@@ -127,12 +139,18 @@ export function recordedNames(
 
 /** A method out of its parts; the types of its options and of what it measures stay inside. */
 export function defineMethod<S extends z.ZodType, M = undefined>(parts: MethodParts<S, M>): Method<S> {
-  const { prepare, init, ...description } = parts;
+  const { prepare, init, check, ...description } = parts;
+  const parsed = (targets: readonly LinearLayer[], given: unknown, steps?: number): z.output<S> => {
+    const named = currentNames(parts, given as Record<string, unknown>);
+    const options = parseOptions(parts.options, named, `method ${parts.name}`);
+    check?.(targets, options, steps);
+    return options;
+  };
   return {
     ...description,
+    check: (targets, given, steps) => void parsed(targets, given, steps),
     start: (site, given, measure, phases) => {
-      const named = currentNames(parts, given as Record<string, unknown>);
-      const options = parseOptions(parts.options, named, `method ${parts.name}`);
+      const options = parsed(site.targets, given, site.steps);
       const measured = phases('measure', () => prepare?.(measure, options, site));
       return phases('init', () => init(site, options, measured as M));
     },
