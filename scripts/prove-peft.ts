@@ -25,6 +25,7 @@ import { runExperiment } from '../src/experiments/run';
 import { compactJson } from '../src/experiments/store';
 import { mergeAdapter } from '../src/experiments/use-adapter';
 import { writeFileAtomic } from '../src/formats/atomic';
+import { toTransformers5 } from '../src/formats/peft-names';
 import { attachFolder, headIn } from '../src/methods/adapter-fit';
 import { allMethods } from '../src/methods/registry';
 import { isInterleaved } from '../src/models/hugging-face';
@@ -43,6 +44,8 @@ const KIT_STEPS = 4;
 const PEFT_STEPS = 6;
 const INIT_STEPS = 20;
 const LEARNING_RATE = 5e-3;
+/** Of a real checkpoint. */
+const REAL_LEARNING_RATE = 5e-4;
 const ROWS = 3;
 const TIME = 10;
 const CLASSES = 3;
@@ -60,6 +63,9 @@ interface Subject {
   readonly vocabulary: number;
   /** Classes of a head that the checkpoint lacks. */
   readonly labels?: number;
+  /** The checkpoint with such a head: PEFT saves none when it converts an adapter. */
+  readonly headed?: string;
+  readonly lr: number;
 }
 
 /** Python at the other end of a pipe, one request at a time. */
@@ -170,7 +176,7 @@ function registerProof(subject: Subject, inputs: Inputs): string {
       models: [],
       options: z.strictObject({}),
       primary: { metric: 'loss', title: 'Loss', higherIsBetter: false },
-      training: { steps: KIT_STEPS, batch: ROWS, lr: LEARNING_RATE, compile: false },
+      training: { steps: KIT_STEPS, batch: ROWS, compile: false },
       open: async () => ({
         ...(subject.labels !== undefined && { head: { labels: subject.labels } }),
         bind: async ({ model }) => ({
@@ -263,7 +269,7 @@ async function proveCase(peer: Peer, subject: Subject, inputs: Inputs, method: s
     method,
     model: source,
     seed: 1,
-    set: OPTIONS[method] ?? { rank: 4 },
+    set: { lr: subject.lr, ...(OPTIONS[method] ?? { rank: 4 }) },
   };
   const common = { kind, labels, inputs };
   let own: Float32Array = new Float32Array();
@@ -302,11 +308,23 @@ async function proveCase(peer: Peer, subject: Subject, inputs: Inputs, method: s
   const beyond = BEYOND_PEFT[`${subject.name} ${method}`];
   const fromPeft = async () => {
     const to = place('python');
-    const targets = [...new Set(layers.map((name) => name.split('.').slice(-2).join('.')))];
+    const on = SHIFTING.includes(method) ? (subject.headed ?? python) : python;
+    const modules = layers.map(toTransformers5);
+    const targets = [...new Set(modules.map((name) => name.split('.').slice(-2).join('.')))];
     const { logits } = await peer.ask<Answer>({
-      ...{ op: 'fresh', ...common, base: python, method, layers, targets, steps: PEFT_STEPS, lr: LEARNING_RATE, to },
+      ...{
+        op: 'fresh',
+        ...common,
+        base: python,
+        method,
+        layers: modules,
+        targets,
+        steps: PEFT_STEPS,
+        lr: LEARNING_RATE,
+        to,
+      },
     });
-    return apart(await logitsWith(subject, inputs, python, to), logits);
+    return apart(await logitsWith(subject, inputs, on, to), logits);
   };
   if (!beyond) await attempt('PEFT → kit', fromPeft);
   const initial = async (name: string, shiftedBase?: string) => {
@@ -314,7 +332,7 @@ async function proveCase(peer: Peer, subject: Subject, inputs: Inputs, method: s
     await initAdapter(request, { dataDir: dataFolder(), folder, shiftedBase, portable: portable || undefined });
     const on = shiftedBase ?? python;
     const trained = await peer.ask<Answer & { before: number[]; losses: number[] }>({
-      ...{ op: 'train', ...common, base: on, adapter: folder, steps: INIT_STEPS, lr: LEARNING_RATE, to },
+      ...{ op: 'train', ...common, base: on, adapter: folder, steps: INIT_STEPS, lr: subject.lr, to },
     });
     if (!(trained.losses[INIT_STEPS - 1] < trained.losses[0])) throw new UserError('training in Python did not help');
     return apart(await logitsWith(subject, inputs, on, to), trained.logits);
@@ -336,17 +354,22 @@ async function subjectsOf(peer: Peer, work: string): Promise<Subject[]> {
   ] as const) {
     const folder = join(work, name);
     await peer.ask({ op: 'make', folder, name });
-    subjects.push({ name, kind, source: folder, python: folder, vocabulary: 96 });
+    subjects.push({ name, kind, source: folder, python: folder, vocabulary: 96, lr: LEARNING_RATE });
   }
   const stories = join(dataFolder(), 'stories260K', 'stories260K.bin');
   if (existsSync(stories)) {
     const python = join(work, 'stories-halves');
     await mergeAdapter(stories, undefined, python);
-    subjects.push({ name: 'stories260K', kind: 'causal', source: stories, python, vocabulary: 512 });
+    subjects.push({ name: 'stories260K', kind: 'causal', source: stories, python, vocabulary: 512, lr: LEARNING_RATE });
   }
   const minilm = [join(dataFolder(), 'models', 'minilm'), process.env.GORA_MINILM ?? ''].find(existsSync);
   if (minilm) {
-    subjects.push({ name: 'minilm', kind: 'text', source: minilm, python: minilm, vocabulary: 1000, labels: CLASSES });
+    const headed = join(work, 'minilm-headed');
+    await peer.ask({ op: 'head', kind: 'text', base: minilm, labels: CLASSES, to: headed });
+    subjects.push({
+      ...{ name: 'minilm', kind: 'text', source: minilm, python: minilm, vocabulary: 1000 },
+      ...{ labels: CLASSES, headed, lr: REAL_LEARNING_RATE },
+    });
   }
   return subjects;
 }
