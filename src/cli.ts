@@ -18,6 +18,10 @@ const commands: Record<string, Entry> = {
     summary: 'one method on a task, or on your own model and data: run --model DIR --data FILE --method gora',
     load: async () => (await import('./commands/run')).runCommand,
   },
+  compare: {
+    summary: 'several methods on one model and data as one table: compare --methods lora,gora --model M --data FILE',
+    load: async () => (await import('./commands/compare')).compareCommand,
+  },
   ranks: {
     summary: 'where GoRA would put the ranks of a model on some data: ranks --model DIR --data FILE [--batches 8]',
     load: async () => (await import('./commands/ranks')).ranksCommand,
@@ -126,7 +130,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** A reader that closed the pipe (`| head`) wants no more; any other failure of the output is one line and code 1. */
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') process.stderr.write(`gora: cannot write the output: ${error.message}\n`);
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+}
+
 if (require.main === module) {
+  process.stdout.on('error', onOutputError);
   main(process.argv.slice(2)).then((code) => {
     process.exitCode = code;
   });

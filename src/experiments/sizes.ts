@@ -1,5 +1,5 @@
 /** Trainable parameters of every method on a task's model, counted by attaching it. */
-import { UserError } from '../errors';
+import { isInterrupted, UserError } from '../errors';
 import { findMethod } from '../methods/registry';
 import { selectTargets } from '../methods/targets';
 import { disposeModel } from '../models/params';
@@ -31,6 +31,7 @@ export async function methodSizes(
     const options = trainingSchema.parse(training) as TrainingOptions;
     const targets = selectTargets(loaded.model, options.targets);
     try {
+      method.check?.(targets, methodOptions, options.steps);
       const { evidence, release } = gatherEvidence({
         method,
         methodOptions,
@@ -49,7 +50,7 @@ export async function methodSizes(
         release();
       }
     } catch (error) {
-      if (!(error instanceof UserError)) throw error;
+      if (!(error instanceof UserError) || isInterrupted(error)) throw error;
       sizes.push({ method: name, trainable: null, why: error.message });
     }
   }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { UserError } from '../errors';
 import { isHubName, knownModels } from '../hub';
+import { checkNf4 } from '../methods/quantised';
 import { findMethod } from '../methods/registry';
 import { cardOf } from '../models/cards';
 import { findTask } from '../tasks';
@@ -36,6 +37,21 @@ function checkModel(task: Task, model: string | undefined): asserts model is str
 }
 
 /**
+ * @param what the name of what holds the seed.
+ * @param shown the value as the person wrote it.
+ * @throws UserError with the rule for seeds.
+ */
+export function checkSeed(
+  seed: unknown,
+  what: string,
+  shown = typeof seed === 'string' ? `the text ${JSON.stringify(seed)}: give a number` : String(seed),
+): number {
+  if (typeof seed === 'number' && Number.isSafeInteger(seed) && seed >= 0) return seed;
+  const rule = Number.isInteger(seed) && Number(seed) > 0 ? 'an integer below 2⁵³' : 'an integer ≥ 0';
+  throw new UserError(`${what} must be ${rule}, not ${shown}`);
+}
+
+/**
  * Resolves every default: schema < task < method < the request.
  * @throws UserError naming an unknown task, method, model or option, or a value out of range.
  */
@@ -44,9 +60,7 @@ export function resolveSpec(request: RunRequest): RunSpec {
   const method = findMethod(request.method);
   const model = request.model ?? task.models[0];
   checkModel(task, model);
-  if (!Number.isSafeInteger(request.seed) || request.seed < 0) {
-    throw new UserError(`seed must be an integer ≥ 0, not ${request.seed}`);
-  }
+  checkSeed(request.seed, 'seed');
   const groups = { training: trainingSchema, method: method.options, task: task.options };
   const sorted = sortSettings({ ...request.set }, groups);
   const learningRate = task.learningRates?.[method.name];
@@ -56,12 +70,14 @@ export function resolveSpec(request: RunRequest): RunSpec {
     ...(learningRate === undefined ? {} : { lr: learningRate }),
     ...sorted.training,
   };
+  const parsed = parseOptions(trainingSchema, training, 'training');
+  if (parsed.base === 'nf4') checkNf4(method);
   return {
     task: task.name,
     model,
     method: method.name,
     seed: request.seed,
-    training: parseOptions(trainingSchema, training, 'training'),
+    training: parsed,
     methodOptions: parseOptions(method.options, sorted.method, `method ${method.name}`) as Record<string, unknown>,
     taskOptions: parseOptions(task.options, sorted.task, `task ${task.name}`) as Record<string, unknown>,
   };

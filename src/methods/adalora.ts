@@ -13,7 +13,7 @@ import { baseLinear, variable } from '../models/params';
 import { budgetAt, keepTriplets, prunesAt, type Schedule } from './adalora-allocation';
 import { SmoothedImportance } from './adalora-importance';
 import { LayerAdapters } from './layer-adapters';
-import { checkRank } from './lora-adapters';
+import { checkRank, checkSameRank } from './lora-adapters';
 import type { AdapterState, LayerState, Method } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -225,6 +225,10 @@ export const adaLora: Method<Options> = {
   reference: 'Zhang et al. 2023, algorithm 1',
   needs: [],
   options,
+  check: (targets, o, steps) => {
+    checkSameRank(targets, { rank: o.initRank });
+    scheduleOf(o, targets.length, steps);
+  },
   attach: (model, targets, evidence, o, random) => {
     const schedule = scheduleOf(o, targets.length, evidence.steps);
     const rank = o.initRank;

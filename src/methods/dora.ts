@@ -10,7 +10,7 @@ import { z } from 'zod';
 import type { LinearLayer, Model } from '../models/model';
 import { baseLinear, param, storedWeights, variable } from '../models/params';
 import { gradientOp } from '../tensor/grad';
-import { LoraAdapters, type LoraFacts, type LoraStart, vanillaStarts } from './lora-adapters';
+import { checkSameRank, LoraAdapters, type LoraFacts, type LoraStart, vanillaStarts } from './lora-adapters';
 import type { AdapterState, Method } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -118,6 +118,7 @@ export const dora: Method<z.infer<typeof options>> = {
   reference: 'Liu et al. 2024, eq. 5 and 11',
   needs: [],
   options,
+  check: checkSameRank,
   attach: (model, targets, _evidence, { rank, alpha }, random) =>
     new DoraAdapters(model, vanillaStarts(targets, rank, alpha / rank, random), { method: 'dora' }),
 };

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { UserError } from '../errors';
 import type { LinearLayer } from '../models/model';
-import { LoraAdapters, type LoraStart } from './lora-adapters';
+import { checkSameRank, LoraAdapters, type LoraStart } from './lora-adapters';
 import type { ActivationEvidence, Method } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -49,7 +49,9 @@ export const eva: Method<z.infer<typeof options>> = {
   reference: 'Paischer et al. 2024, algorithm 1',
   needs: ['activations'],
   options,
+  check: checkSameRank,
   attach: (model, targets, evidence, { rank, alpha, rho }) => {
+    checkSameRank(targets, { rank });
     const found = new Map(
       targets.map((layer): [string, ActivationEvidence] => {
         const measured = evidence.activations?.get(layer.name);

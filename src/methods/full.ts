@@ -46,15 +46,17 @@ export const full: Method<z.infer<typeof options>> = {
   title: 'Full fine-tuning',
   reference: 'all weights trained',
   needs: [],
+  trainsBase: true,
   options,
   attach: (model, targets) => trainBase('full', model, targets, [...model.params.keys()]),
 };
 
 export const fullTargets: Method<z.infer<typeof options>> = {
   name: 'full-targets',
-  title: 'Full fine-tuning of the targets',
+  title: 'Full, targets only',
   reference: "target matrices trained, as in GoRA's scripts",
   needs: [],
+  trainsBase: true,
   options,
   attach: (model, targets) =>
     trainBase(

@@ -62,15 +62,20 @@ export function vanillaStarts(
   });
 }
 
-/** @throws UserError when the rank does not fit the layer. */
-export function checkRank(layer: LinearLayer, rank: number): void {
+/** @param what the option, for the message. @throws UserError when the rank does not fit the layer. */
+export function checkRank(layer: LinearLayer, rank: number, what = 'rank'): void {
   const most = Math.min(layer.in, layer.out);
   if (!Number.isInteger(rank) || rank < 1 || rank > most) {
     throw new UserError(
-      `rank ${rank} does not fit ${layer.name} [${layer.out}, ${layer.in}]: choose an integer from 1 to ${most}, or exclude the layer with targets`,
+      `${what} ${rank} does not fit ${layer.name} [${layer.out}, ${layer.in}]: choose an integer from 1 to ${most}, or exclude the layer with targets`,
     );
   }
 }
+
+/** `Method.check` of methods that give every layer the same rank. */
+export const checkSameRank = (targets: readonly LinearLayer[], { rank }: { readonly rank: number }): void => {
+  for (const layer of targets) checkRank(layer, rank);
+};
 
 export class LoraAdapters extends LayerAdapters {
   protected readonly layers = new Map<string, LoraLayer>();

@@ -1,6 +1,6 @@
 /** LoRA-FA (Zhang et al. 2023): A stays at its random start, B alone is trained. */
 import { z } from 'zod';
-import { LoraAdapters, vanillaStarts } from './lora-adapters';
+import { checkSameRank, LoraAdapters, vanillaStarts } from './lora-adapters';
 import type { Method } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -12,6 +12,7 @@ export const loraFa: Method<z.infer<typeof options>> = {
   reference: 'Zhang et al. 2023, §3.2',
   needs: [],
   options,
+  check: checkSameRank,
   attach: (model, targets, _evidence, { rank, alpha }, random) =>
     new LoraAdapters(model, vanillaStarts(targets, rank, alpha / rank, random), { method: 'lora-fa', freezeA: true }),
 };

@@ -10,9 +10,9 @@ import { UserError } from '../errors';
 import type { LinearLayer, Model } from '../models/model';
 import { param } from '../models/params';
 import type { Random } from '../tensor/random';
-import { LoraAdapters, type LoraStart } from './lora-adapters';
+import { checkRank, LoraAdapters, type LoraStart } from './lora-adapters';
 import type { Method } from './method';
-import { alphaOption, rankOption } from './options';
+import { alphaOption, positiveFloat, rankOption } from './options';
 import { columnsFrom, gradientOf, range, rowsFrom, svdOption, topSingular } from './svd-start';
 
 const fields = z.strictObject({
@@ -24,7 +24,7 @@ const fields = z.strictObject({
     .default('ArB2r')
     .describe('which singular vectors A and B take; gaussian: random ones of the same length, no gradient'),
   scale: z.enum(['stable', 'unit', 'gd', 'weight']).default('stable').describe('length of the start'),
-  stableGamma: z.number().positive().default(16).describe('γ of the stable scale d_out^¼/√γ'),
+  stableGamma: positiveFloat.default(16).describe('γ of the stable scale d_out^¼/√γ'),
   normClip: z.boolean().default(false).describe("shrink the start to the weight's largest entry"),
   variant: z.enum(['paper', 'peft']).default('paper').describe('peft: as Hugging Face PEFT starts'),
   svd: svdOption,
@@ -115,6 +115,15 @@ function gaussianStart(model: Model, layer: LinearLayer, o: Options, random: Ran
   };
 }
 
+/** @throws UserError when a layer has too few singular pairs for A and B. */
+function checkPairs(layer: LinearLayer, { rank, direction }: Options): void {
+  checkRank(layer, rank);
+  if (direction === 'gaussian' || 2 * rank <= Math.min(layer.in, layer.out)) return;
+  throw new UserError(
+    `LoRA-GA needs 2·rank ≤ min(in, out): rank ${rank} is too large for ${layer.name} [${layer.out}, ${layer.in}]`,
+  );
+}
+
 /** The start along the gradient's singular vectors. @throws UserError when the rank is too large for the layer. */
 function gradientStart(
   model: Model,
@@ -125,11 +134,7 @@ function gradientStart(
   random: Random,
 ): LoraStart {
   const { rank } = o;
-  if (2 * rank > Math.min(layer.in, layer.out)) {
-    throw new UserError(
-      `LoRA-GA needs 2·rank ≤ min(in, out): rank ${rank} is too large for ${layer.name} [${layer.out}, ${layer.in}]`,
-    );
-  }
+  checkPairs(layer, o);
   const { u, s, v } = topSingular(gradient, layer, 2 * rank, o.svd, random);
   const take = directions({ ...o, direction }, random);
   const length = lengths(model, layer, o, s[take.b[0]], random);
@@ -166,6 +171,9 @@ export const loraGa: Method<Options> = {
   reference: 'Wang et al. 2024, theorems 3.1 and 3.2',
   needs: ['gradients'],
   options,
+  check: (targets, o) => {
+    for (const layer of targets) checkPairs(layer, o);
+  },
   attach: (model, targets, evidence, o, random) => {
     const starts = targets.map((layer) => {
       const gradient = gradientOf(evidence, layer, 'LoRA-GA');

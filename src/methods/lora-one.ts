@@ -3,16 +3,16 @@
  * B = U_r·√(S/S₀)/√γ, A = √(S/S₀)·V_rᵀ/√γ, so training starts one low-rank step downhill. Scale α/√r.
  */
 import { z } from 'zod';
-import { checkRank, LoraAdapters, type LoraStart } from './lora-adapters';
+import { checkRank, checkSameRank, LoraAdapters, type LoraStart } from './lora-adapters';
 import type { Method } from './method';
-import { alphaOption, rankOption } from './options';
+import { alphaOption, positiveFloat, rankOption } from './options';
 import { columnsFrom, gradientOf, range, rowsFrom, svdOption, topSingular } from './svd-start';
 
 const options = z.strictObject({
   rank: rankOption,
   alpha: alphaOption,
   gradientBatches: z.int().positive().default(8).describe('batches the gradient is averaged over'),
-  gamma: z.number().positive().default(128).describe('γ, divides the start'),
+  gamma: positiveFloat.default(128).describe('γ, divides the start'),
   svd: svdOption,
 });
 
@@ -22,6 +22,7 @@ export const loraOne: Method<z.infer<typeof options>> = {
   reference: 'Zhang et al. 2025, algorithm 1',
   needs: ['gradients'],
   options,
+  check: checkSameRank,
   attach: (model, targets, evidence, { rank, alpha, gamma, svd }, random) => {
     const starts = targets.map((layer): LoraStart => {
       checkRank(layer, rank);

@@ -1,6 +1,6 @@
 /** LoRA+ (Hayou et al. 2024): LoRA whose B learns 16 times as fast as A. */
 import { z } from 'zod';
-import { LoraAdapters, vanillaStarts } from './lora-adapters';
+import { checkSameRank, LoraAdapters, vanillaStarts } from './lora-adapters';
 import type { Method } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -13,6 +13,7 @@ export const loraPlus: Method<z.infer<typeof options>> = {
   needs: [],
   options,
   training: { loraPlusRatio: 16 },
+  check: checkSameRank,
   attach: (model, targets, _evidence, { rank, alpha }, random) =>
     new LoraAdapters(model, vanillaStarts(targets, rank, alpha / rank, random), { method: 'lora+' }),
 };

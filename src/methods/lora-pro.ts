@@ -12,7 +12,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { gram, type HostMatrix, matMul, solveRight, symmetricEigen, transpose } from '../tensor/linalg';
-import { LoraAdapters, type LoraLayer, vanillaStarts } from './lora-adapters';
+import { checkSameRank, LoraAdapters, type LoraLayer, vanillaStarts } from './lora-adapters';
 import type { Method } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -94,6 +94,7 @@ export const loraPro: Method<z.infer<typeof options>> = {
   reference: 'Wang et al. 2024, theorems 2.1–2.3',
   needs: [],
   options,
+  check: checkSameRank,
   attach: (model, targets, _evidence, { rank, alpha }, random) =>
     new LoraProAdapters(model, vanillaStarts(targets, rank, alpha / rank, random), { method: 'lora-pro' }),
 };

@@ -1,6 +1,6 @@
 /** LoRA (Hu et al. 2021): A Kaiming-uniform, B = 0, scale α/r. */
 import { z } from 'zod';
-import { LoraAdapters, vanillaStarts } from './lora-adapters';
+import { checkSameRank, LoraAdapters, vanillaStarts } from './lora-adapters';
 import type { Method } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -12,6 +12,7 @@ export const lora: Method<z.infer<typeof options>> = {
   reference: 'Hu et al. 2021, eq. 3',
   needs: [],
   options,
+  check: checkSameRank,
   attach: (model, targets, _evidence, { rank, alpha }, random) =>
     new LoraAdapters(model, vanillaStarts(targets, rank, alpha / rank, random), { method: 'lora' }),
 };

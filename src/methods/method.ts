@@ -119,6 +119,13 @@ export interface Method<O = unknown> {
   readonly options: z.ZodType<O>;
   /** Training options that belong to the method (LoRA+: `loraPlusRatio`); a run's own settings win. */
   readonly training?: Readonly<Record<string, unknown>>;
+  /** The base weights themselves are trained: there is no adapter to save, and the base cannot be in 4 bits. */
+  readonly trainsBase?: boolean;
+  /**
+   * Refuses options that cannot work on these layers or in so many steps, with all that can be known before anything is
+   * measured. `attach` refuses them too.
+   */
+  check?(targets: readonly LinearLayer[], options: O, steps?: number): void;
   /** Looks at the running mean gradient and may stop the estimation early (GoRA's adaptive N). */
   watchGradients?(model: Model, targets: readonly LinearLayer[], options: O): GradientWatch | undefined;
   attach(model: Model, targets: readonly LinearLayer[], evidence: Evidence, options: O, random: Random): Adapters;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { param } from '../models/params';
 import { qr } from '../tensor/linalg';
-import { checkRank, LoraAdapters, type LoraStart } from './lora-adapters';
+import { checkRank, checkSameRank, LoraAdapters, type LoraStart } from './lora-adapters';
 import type { Method } from './method';
 import { alphaOption, rankOption } from './options';
 import { columnsFrom, range } from './svd-start';
@@ -15,6 +15,7 @@ export const olora: Method<z.infer<typeof options>> = {
   reference: 'Büyükakyüz 2024, algorithm 1',
   needs: [],
   options,
+  check: checkSameRank,
   attach: (model, targets, _evidence, { rank, alpha }) => {
     const starts = targets.map((layer): LoraStart => {
       checkRank(layer, rank);

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { param } from '../models/params';
-import { checkRank, LoraAdapters, type LoraStart } from './lora-adapters';
+import { checkRank, checkSameRank, LoraAdapters, type LoraStart } from './lora-adapters';
 import type { Method } from './method';
 import { alphaOption, rankOption } from './options';
 import { columnsFrom, range, rowsFrom, svdOption, topSingular } from './svd-start';
@@ -22,6 +22,7 @@ export const pissa: Method<z.infer<typeof options>> = {
   reference: 'Meng et al. 2024, eq. 2–4',
   needs: [],
   options,
+  check: checkSameRank,
   attach: (model, targets, _evidence, { rank, alpha, svd, iterations }, random) => {
     const scale = alpha / rank;
     const starts = targets.map((layer): LoraStart => {

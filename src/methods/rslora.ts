@@ -1,6 +1,6 @@
 /** rsLoRA (Kalajdzievski 2023): LoRA with the rank-stabilised scale α/√r. */
 import { z } from 'zod';
-import { LoraAdapters, vanillaStarts } from './lora-adapters';
+import { checkSameRank, LoraAdapters, vanillaStarts } from './lora-adapters';
 import type { Method } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -12,6 +12,7 @@ export const rsLora: Method<z.infer<typeof options>> = {
   reference: 'Kalajdzievski 2023, theorem 3.2',
   needs: [],
   options,
+  check: checkSameRank,
   attach: (model, targets, _evidence, { rank, alpha }, random) =>
     new LoraAdapters(model, vanillaStarts(targets, rank, alpha / Math.sqrt(rank), random), {
       method: 'rslora',

@@ -106,6 +106,23 @@ function adaptGamma(adapters: LoraAdapters, starts: readonly Start[], evidence: 
   return { gamma: choice.gamma, probeLoss: choice.loss, probeLossAtZero: choice.base };
 }
 
+/**
+ * Ranks are allocated within a layer's size, so one that is too large would not show: every layer would end at its
+ * size, with an adapter that is larger than the layer.
+ * @throws UserError when the reference or the least rank does not fit, or the file of ranks is none for these layers.
+ */
+export function checkGora(targets: readonly LinearLayer[], o: GoraOptions): void {
+  const { minRank } = rankBounds(o);
+  const own = o.ranksFrom ? readRanks(o.ranksFrom, targets) : null;
+  if (own?.every((rank) => rank === 0)) throw new UserError(`ranksFrom ${o.ranksFrom}: every layer got rank 0`);
+  for (const [i, layer] of targets.entries()) {
+    if (own && own[i] > 0) checkRank(layer, own[i], `ranksFrom ${o.ranksFrom}: rank`);
+    if (own) continue;
+    checkRank(layer, o.rank);
+    if (minRank > 0) checkRank(layer, minRank, 'minRank');
+  }
+}
+
 export function attachGora(
   method: string,
   model: Model,
@@ -114,6 +131,7 @@ export function attachGora(
   o: GoraOptions,
   random: Random,
 ): LoraAdapters {
+  checkGora(targets, o);
   const gradientOf = gradientsOf(evidence);
   const { ranks, importances } = goraRanks(model, targets, evidence, o, random);
   const starts = targets.flatMap((layer, i) =>
@@ -156,6 +174,7 @@ export const gora: Method<GoraOptions> = {
   reference: 'He et al. 2025, algorithm 1',
   needs: ['gradients'],
   options: goraOptions,
+  check: checkGora,
   watchGradients: watchGora,
   attach: (model, targets, evidence, o, random) => attachGora('gora', model, targets, evidence, o, random),
 };
