@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { messageOf, UserError } from '../errors';
 import { openGguf } from './gguf';
 import { CONFIG_FILE, WEIGHTS_FILE } from './peft';
-import { peftScale } from './peft-config';
 import { fieldProblem, isSet } from './peft-fields';
 import { LayerPatterns, targetsOf } from './peft-targets';
 import { readText } from './read';
@@ -131,6 +130,12 @@ function productNorm(a: Float32Array, b: Float32Array, rank: number): number {
   return Math.sqrt(Math.max(0, sum));
 }
 
+/** PEFT's factor of B·A. */
+function scaleOf(alpha: number, rank: number, config: Record<string, unknown>): number {
+  if (config.peft_type === 'ADALORA') return alpha / (rank + 1e-5);
+  return config.use_rslora === true ? alpha / Math.sqrt(rank) : alpha / rank;
+}
+
 const PREFIX = 'base_model.model.';
 const PART = /^(.+)\.lora_(A|B|E)(\.weight)?$/;
 
@@ -170,7 +175,6 @@ function adapterLayers(
     } else if (!/\.lora_magnitude_vector(\.weight)?$/.test(bare)) modules.push(bare);
   }
   const adalora = config.peft_type === 'ADALORA';
-  const kind = adalora ? 'adalora' : config.use_rslora === true ? 'rslora' : 'lora';
   const usualRank = numberOr(adalora ? config.init_r : config.r, 8);
   const usualAlpha = numberOr(config.lora_alpha, 8);
   const ranks = adalora ? null : patternsOf(config, 'rank_pattern', odd);
@@ -200,9 +204,9 @@ function adapterLayers(
     const fits = A && B && A.length === 2 && B.length === 2 && A[0] === B[1] && A[0] > 0;
     if (fits && rank !== null && !adalora) {
       const [a, b] = [file.read(part.get('A') as string), file.read(part.get('B') as string)];
-      change = Math.abs(peftScale(alpha, rank, kind)) * productNorm(a, b, rank);
+      change = Math.abs(scaleOf(alpha, rank, config)) * productNorm(a, b, rank);
     }
-    return { name, rank, alpha, scale: rank ? peftScale(alpha, rank, kind) : null, A, B, change };
+    return { name, rank, alpha, scale: rank ? scaleOf(alpha, rank, config) : null, A, B, change };
   });
   return { layers, modules };
 }
