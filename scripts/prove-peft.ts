@@ -9,7 +9,8 @@
  *  shifted → kit   the same in the form with a shifted base, for methods that have one
  *
  * Writes results/peft/. Needs Python with torch, transformers and peft 0.21 or newer (GORA_PYTHON, else python3); where they
- * are missing it says so and ends without a fault. `--only llama,gora` does a part and writes nothing.
+ * are missing it says so and ends without a fault. `--models llama,vit` does these and keeps the other rows of the results
+ * that are there; `--methods gora` does a part and writes nothing.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -26,6 +27,7 @@ import { compactJson } from '../src/experiments/store';
 import { mergeAdapter } from '../src/experiments/use-adapter';
 import { writeFileAtomic } from '../src/formats/atomic';
 import { toTransformers5 } from '../src/formats/peft-names';
+import { readText } from '../src/formats/read';
 import { attachFolder, headIn } from '../src/methods/adapter-fit';
 import { allMethods } from '../src/methods/registry';
 import { isInterleaved } from '../src/models/hugging-face';
@@ -377,7 +379,11 @@ async function subjectsOf(peer: Peer, work: string): Promise<Subject[]> {
 const cellText = (value: number | string | undefined): string =>
   value === undefined ? '–' : typeof value === 'number' ? value.toExponential(1) : 'failed';
 
-function markdown(cases: readonly Case[], versions: Record<string, string>, missing: readonly string[]): string {
+function markdown(
+  cases: readonly Case[],
+  versions: Readonly<Record<string, string>>,
+  missing: readonly string[],
+): string {
   const numbers = cases.flatMap(({ differences }) => Object.values(differences));
   const worst = Math.max(...numbers.filter((value) => typeof value === 'number'));
   const failed = numbers.filter((value) => typeof value === 'string' || value > TOLERANCE).length;
@@ -431,42 +437,62 @@ const csv = (cases: readonly Case[]): string =>
     '',
   ].join('\n');
 
+/** Names after an option, of those that exist; null where it is not given. @throws UserError on another name. */
+function chosen(option: string, known: readonly string[]): string[] | null {
+  const at = process.argv.indexOf(option);
+  if (at < 0) return null;
+  const names = (process.argv[at + 1] ?? '').split(',');
+  const stranger = names.find((name) => !known.includes(name));
+  if (stranger === undefined) return names;
+  throw new UserError(`${option} ${stranger}: one of ${known.join(', ')}`);
+}
+
+/** Rows of an earlier run with the same versions. */
+function earlier(file: string, versions: Readonly<Record<string, string>>): Case[] {
+  if (!existsSync(file)) return [];
+  const found = JSON.parse(readText(file, 'results')) as { versions: unknown; cases: Case[] };
+  return JSON.stringify(found.versions) === JSON.stringify(versions) ? found.cases : [];
+}
+
+function write(cases: readonly Case[], versions: Readonly<Record<string, string>>, all: readonly string[]): void {
+  const missing = MODELS.filter((name) => !all.includes(name) && !cases.some(({ model }) => model === name));
+  const folder = resultsFolder('peft');
+  const json = compactJson({ versions, tolerance: TOLERANCE, cases });
+  writeFileAtomic(join(folder, 'README.md'), markdown(cases, versions, missing));
+  writeFileAtomic(join(folder, 'differences.csv'), csv(cases));
+  writeFileAtomic(join(folder, 'differences.json'), `${json}\n`);
+  console.log(`written to ${folder.replace(`${projectRoot()}/`, '')}`);
+}
+
+/** In the order of the table. */
+const MODELS: readonly string[] = ['llama', 'gpt2', 't5', 'bert', 'vit', 'stories260K', 'minilm'];
+
 async function main(): Promise<number> {
-  const at = process.argv.indexOf('--only');
-  const only = at < 0 ? null : (process.argv[at + 1] ?? '').split(',');
   const found = findPython();
   if ('why' in found) {
     console.log(`prove:peft is passed over: ${found.why} (name a Python with GORA_PYTHON)`);
     return 0;
   }
+  const adapted = allMethods().flatMap(({ name }) => (/^full(-|$)/.test(name) ? [] : [name]));
+  const models = chosen('--models', MODELS);
+  const methods = chosen('--methods', adapted);
   await startBackend();
   const peer = new Peer(found.python);
   const work = mkdtempSync(join(tmpdir(), 'gora-prove-'));
   try {
-    const versions = await peer.ask<Record<string, string>>({ op: 'versions' });
+    const versions = {
+      ...(await peer.ask<Record<string, string>>({ op: 'versions' })),
+      node: process.versions.node,
+      tfjs: tf.version.tfjs,
+    };
     const all = await subjectsOf(peer, work);
-    const methods = allMethods().map(({ name }) => name);
-    const adapted = methods.filter((name) => !/^full(-|$)/.test(name));
-    const wanted = (name: string, of: readonly string[]) =>
-      !only?.some((one) => of.includes(one)) || only.includes(name);
-    const subjects = all.filter(({ name }) =>
-      wanted(
-        name,
-        all.map((one) => one.name),
-      ),
-    );
     const cases: Case[] = [];
-    for (const subject of subjects) {
+    for (const subject of all.filter(({ name }) => models?.includes(name) ?? true)) {
       const inputs = inputsOf(subject, new Random(1, subject.name));
       registerProof(subject, inputs);
-      for (const method of adapted.filter((name) => wanted(name, adapted))) {
-        const one = await proveCase(
-          peer,
-          subject,
-          inputs,
-          method,
-          join(work, `${subject.name}-${method.replace('+', 'plus')}`),
-        );
+      for (const method of methods ?? adapted) {
+        const place = join(work, `${subject.name}-${method.replace('+', 'plus')}`);
+        const one = await proveCase(peer, subject, inputs, method, place);
         cases.push(one);
         const cells = DIRECTIONS.map((direction) => `${direction} ${cellText(one.differences[direction])}`);
         console.log(`${subject.name.padEnd(12)} ${method.padEnd(9)} ${cells.join('  ')}`);
@@ -478,17 +504,12 @@ async function main(): Promise<number> {
     const values = cases.flatMap(({ differences }) => Object.values(differences));
     const wrong = values.filter((value) => typeof value === 'string' || value > TOLERANCE).length;
     console.log(`${values.length} comparisons, ${wrong} above ${TOLERANCE} or failed`);
-    if (only === null) {
-      const missing = ['stories260K', 'minilm'].filter((name) => !all.some((one) => one.name === name));
-      const folder = resultsFolder('peft');
-      const named = { ...versions, node: process.versions.node, tfjs: tf.version.tfjs };
-      writeFileAtomic(join(folder, 'README.md'), markdown(cases, named, missing));
-      writeFileAtomic(join(folder, 'differences.csv'), csv(cases));
-      writeFileAtomic(
-        join(folder, 'differences.json'),
-        `${compactJson({ versions: named, tolerance: TOLERANCE, cases })}\n`,
-      );
-      console.log(`written to ${folder.replace(`${projectRoot()}/`, '')}`);
+    if (methods === null) {
+      const others = models === null ? [] : earlier(resultsFolder('peft', 'differences.json'), versions);
+      const kept = others.filter(({ model }) => !cases.some((one) => one.model === model));
+      const rows = [...kept, ...cases].sort((a, b) => MODELS.indexOf(a.model) - MODELS.indexOf(b.model));
+      const names = all.map(({ name }) => name);
+      write(rows, versions, names);
     }
     return wrong > 0 ? 1 : 0;
   } finally {
