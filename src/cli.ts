@@ -18,9 +18,41 @@ const commands: Record<string, Entry> = {
     summary: 'one method on a task, or on your own model and data: run --model DIR --data FILE --method gora',
     load: async () => (await import('./commands/run')).runCommand,
   },
+  compare: {
+    summary: 'several methods on one model and data as one table: compare --methods lora,gora --model M --data FILE',
+    load: async () => (await import('./commands/compare')).compareCommand,
+  },
   ranks: {
     summary: 'where GoRA would put the ranks of a model on some data: ranks --model DIR --data FILE [--batches 8]',
     load: async () => (await import('./commands/ranks')).ranksCommand,
+  },
+  init: {
+    summary: 'the initial adapter of a method as a PEFT folder, for training in Python: init --method gora … --to DIR',
+    load: async () => (await import('./commands/init')).initCommand,
+  },
+  export: {
+    summary: 'the adapter of a recorded run as a PEFT folder: export --run ID --to DIR',
+    load: async () => (await import('./commands/export')).exportCommand,
+  },
+  merge: {
+    summary: 'a base and its adapter as one Hugging Face folder: merge --model M --adapter DIR --to FOLDER',
+    load: async () => (await import('./commands/merge')).mergeCommand,
+  },
+  inspect: {
+    summary: 'what is in an adapter, a model or a file of weights, and what is odd: inspect FILE|DIR',
+    load: async () => (await import('./commands/inspect')).inspectCommand,
+  },
+  evaluate: {
+    summary: 'the score of a model with an adapter: evaluate --model M --adapter DIR --data FILE',
+    load: async () => (await import('./commands/evaluate')).evaluateCommand,
+  },
+  generate: {
+    summary: 'text from a model, with or without an adapter: generate --model M --prompt TEXT',
+    load: async () => (await import('./commands/generate')).generateCommand,
+  },
+  diff: {
+    summary: 'what differs between two adapters, models or records: diff A B',
+    load: async () => (await import('./commands/diff')).diffCommand,
   },
   list: {
     summary: 'tasks, methods, models, or the options of one: list methods [NAME]',

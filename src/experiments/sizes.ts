@@ -1,5 +1,5 @@
 /** Trainable parameters of every method on a task's model, counted by attaching it. */
-import { UserError } from '../errors';
+import { isInterrupted, UserError } from '../errors';
 import { findMethod } from '../methods/registry';
 import { selectTargets } from '../methods/targets';
 import { disposeModel } from '../models/params';
@@ -50,7 +50,7 @@ export async function methodSizes(
         release();
       }
     } catch (error) {
-      if (!(error instanceof UserError)) throw error;
+      if (!(error instanceof UserError) || isInterrupted(error)) throw error;
       sizes.push({ method: name, trainable: null, why: error.message });
     }
   }

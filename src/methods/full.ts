@@ -53,7 +53,7 @@ export const full: Method<z.infer<typeof options>> = {
 
 export const fullTargets: Method<z.infer<typeof options>> = {
   name: 'full-targets',
-  title: 'Full fine-tuning of the targets',
+  title: 'Full, targets only',
   reference: "target matrices trained, as in GoRA's scripts",
   needs: [],
   trainsBase: true,

@@ -2,6 +2,7 @@
 import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
+import { interruptible } from '../processes/interrupt';
 import type { Batch } from '../tensor/batch';
 import { type Jit, jit } from '../tensor/jit/jit';
 import { nativeBackend } from '../tensor/jit/native';
@@ -124,6 +125,7 @@ async function write(
   try {
     let fresh = begin;
     while (open.includes(true)) {
+      interruptible();
       const next = tf.tidy(() => tf.argMax(writer.next(fresh), 1));
       const tokens = await next.data();
       next.dispose();

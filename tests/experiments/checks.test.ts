@@ -3,22 +3,20 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { classificationSet, evaluateClassifier } from '../../src/data/classification';
-import type { Dataset } from '../../src/data/dataset';
-import { sequenceSet } from '../../src/data/grammar/sequences';
-import type { LoadedTask, Task } from '../../src/data/task';
-import { registerTask } from '../../src/data/tasks';
 import { checkBatch, checkLabels, memoryLimit } from '../../src/experiments/checks';
 import { studyGradients } from '../../src/experiments/gradient-study';
 import { RunFailed, runExperiment } from '../../src/experiments/run';
 import { allMethods } from '../../src/methods/registry';
 import { baseNet, disposeModel } from '../../src/models/params';
+import { registerTask } from '../../src/tasks';
+import type { Dataset } from '../../src/tasks/dataset';
+import { classificationSet } from '../../src/tasks/kinds/classify';
+import { sequenceSet } from '../../src/tasks/kinds/sequences';
+import type { Task } from '../../src/tasks/task';
 import { backendInfo, startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
+import { openWith } from '../support/open';
 import { toyTask } from '../support/toy-task';
-
-const loadToy = (examples = 48): Promise<LoadedTask> =>
-  toyTask.load({ noise: 1, examples }, { dataDir: '', model: 'toy-encoder', random: new Random(1) });
 
 before(async () => {
   await startBackend();
@@ -28,14 +26,20 @@ before(async () => {
     ...(toyTask as unknown as Task),
     name: 'toy-one-label',
     options: z.strictObject({}),
-    load: async (_, context) => {
-      const loaded = await toyTask.load({ noise: 1, examples: 48 }, context);
-      const batch = loaded.train.batch([...Array(48).keys()]);
-      const features = (await batch.features.data()) as Float32Array;
-      const shape = batch.features.shape.slice(1);
-      const train = classificationSet(features, shape, new Int32Array(48).fill(2));
-      tf.dispose(Object.values(batch));
-      return { ...loaded, train, evaluate: (net, data) => evaluateClassifier(loaded.model, net, data) };
+    open: async (_, context) => {
+      const data = await toyTask.open({ noise: 1, examples: 48 }, context);
+      return {
+        ...data,
+        bind: async (chosen) => {
+          const loaded = await data.bind(chosen);
+          const batch = loaded.train.batch([...Array(48).keys()]);
+          const features = (await batch.features.data()) as Float32Array;
+          const shape = batch.features.shape.slice(1);
+          const train = classificationSet(features, shape, new Int32Array(48).fill(2));
+          tf.dispose(Object.values(batch));
+          return { ...loaded, train };
+        },
+      };
     },
   };
   registerTask(one as never);
@@ -121,7 +125,7 @@ test('a batch larger than the data is refused with the largest that fits, by eve
 });
 
 test('a batch larger than memory is refused with the largest that fits; recomputing it needs less', async () => {
-  const task = await loadToy();
+  const task = await openWith('toy', {}, new Random(1));
   const tensors = tf.memory().numTensors;
   // as much memory as 20 examples take
   const batch = task.train.batch([...Array(20).keys()]);
