@@ -64,26 +64,32 @@ export function gatherEvidence(request: EvidenceRequest): Gathered {
       }
     }
   }
+  const release = () => first && free(first);
   const evidence: Evidence = { steps: training.steps };
   if (task.train.size === 0) throw new UserError('the training set is empty: give the task examples');
-  if (method.needs.includes('activations')) {
-    const pass = Math.max(1, Math.floor(task.train.size / training.batch));
-    Object.assign(
-      evidence,
-      estimateActivations(
-        model,
-        targets,
-        batches(pass),
-        methodOptions as unknown as ActivationOptions,
-        random.fork('activations'),
-      ),
-    );
-  }
-  if (method.needs.includes('gradients')) {
-    const count = batchCount(request);
-    const afterBatch = method.watchGradients?.(model, targets, methodOptions);
-    Object.assign(evidence, estimateGradients(model, targets, batches(count), { batches: count, afterBatch }));
+  try {
+    if (method.needs.includes('activations')) {
+      const pass = Math.max(1, Math.floor(task.train.size / training.batch));
+      Object.assign(
+        evidence,
+        estimateActivations(
+          model,
+          targets,
+          batches(pass),
+          methodOptions as unknown as ActivationOptions,
+          random.fork('activations'),
+        ),
+      );
+    }
+    if (method.needs.includes('gradients')) {
+      const count = batchCount(request);
+      const afterBatch = method.watchGradients?.(model, targets, methodOptions);
+      Object.assign(evidence, estimateGradients(model, targets, batches(count), { batches: count, afterBatch }));
+    }
+  } catch (error) {
+    release();
+    throw error;
   }
   if (first) evidence.probeLoss = probeOn(model, first);
-  return { evidence, release: () => first && free(first) };
+  return { evidence, release };
 }

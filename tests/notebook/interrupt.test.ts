@@ -68,7 +68,7 @@ test('a cell that failed leaves the names it gave values to, and earlier values 
 
 const source = (...parts: string[]) => JSON.stringify(path.join(projectRoot(), ...parts));
 const kit = `
-const { registerTask } = require(${source('src', 'data', 'tasks')});
+const { registerTask } = require(${source('src', 'tasks')});
 const { runExperiment } = require(${source('src', 'experiments', 'run')});
 const { toyTask } = require(${source('tests', 'support', 'toy-task')});
 const { startBackend } = require(${source('src', 'tensor', 'backend')});
@@ -127,7 +127,8 @@ test('an interrupt reaches gradient estimation, which never yields, and leaves n
   const prepared = await kernel.execute(`${kit}
 const { estimateGradients } = require(${source('src', 'methods', 'gradients')});
 const { Random } = require(${source('src', 'tensor', 'random')});
-const { model, train } = await toyTask.load({ noise: 1, examples: 48 }, { dataDir: '.', model: '', random: new Random(1) });
+const { openTask } = require(${source('src', 'experiments', 'open')});
+const { model, train } = await openTask({ task: 'toy', model: 'toy-encoder', taskOptions: { noise: 1, examples: 48 } }, '.', new Random(1));
 function* batches() { for (let i = 0; ; i++) { const b = train.batch([i % 48]); try { if (i === 3) console.log('go'); yield b; } finally { tf.dispose(b); } } }
 estimateGradients(model, model.linears, batches(), { batches: 2 });
 const { numTensors } = tf.memory();`);
