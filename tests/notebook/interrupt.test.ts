@@ -2,11 +2,14 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { test } from 'node:test';
+import { test as plainTest, type TestContext } from 'node:test';
 import { readRecords } from '../../src/experiments/store';
 import { projectRoot } from '../../src/project';
 import { type Answer, KernelClient, shown } from './kernel-client';
 import { projectTempDir } from './support';
+
+/** A kernel that no longer answers fails its test. */
+const test = (what: string, run: (t: TestContext) => Promise<void>) => plainTest(what, { timeout: 240_000 }, run);
 
 /** Longest time from an interrupt to the reply: two seconds, and room for a busy machine. */
 const promptly = 3500;
