@@ -15,6 +15,7 @@ export { readRecords, writeRecord } from './experiments/store';
 export { adapterToHalves, interleavedToHalves } from './formats/rotary';
 export { parseTsv } from './formats/text';
 export { readWav, type Wav } from './formats/wav';
+export { type HostTensor, type WeightFile, weightFileOf } from './formats/weights';
 export { type AdaptContext, adapt } from './methods/adapt';
 export { adapterParameters, advantages, allocateRanks, features, realRanks } from './methods/gora/allocation';
 export { importanceMetrics, measureImportance } from './methods/gora/importance';

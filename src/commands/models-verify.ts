@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UserError } from '../errors';
 import { GOLDEN_FILE, TOLERANCE, type Verification, verified, verifyFolder, worstOutput } from '../models/verify';
+import { guarded } from '../processes/guard';
 import { dataFolder, projectRoot, resultsFolder } from '../project';
 import { exportTable } from '../reports/export';
 import { saveTable } from '../reports/files';
@@ -44,7 +45,7 @@ const goldenFolders = (parent: string): string[] =>
 function inProcess(folder: string): Pick<Row, 'verification' | 'error'> {
   const cli = join(projectRoot(), 'dist', 'cli.js');
   try {
-    const text = execFileSync(process.execPath, [cli, 'models', 'verify', folder, '--one'], {
+    const text = execFileSync(...guarded(process.execPath, [cli, 'models', 'verify', folder, '--one']), {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
       maxBuffer: 2 ** 26,
@@ -60,7 +61,7 @@ function inProcess(folder: string): Pick<Row, 'verification' | 'error'> {
 function withTransformers(folder: string): Peer | null {
   try {
     const script = join(projectRoot(), 'scripts', 'peer_load.py');
-    const text = execFileSync(process.env.GORA_PYTHON || 'python3', [script, folder], {
+    const text = execFileSync(...guarded(process.env.GORA_PYTHON || 'python3', [script, folder]), {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });

@@ -107,7 +107,7 @@ export async function indexText(root: string, plans: readonly Plan[] = allPlans(
     '# Results',
     `Made by \`npm run gora -- results\`; edit the plans, not this file. Every number comes from the run records in
 \`records/<task>/\`, one JSON file a run, and every table and chart is made from them. A command runs only what is
-missing: with all records here it writes the same tables. Tasks on real data want \`--data DIR\` or \`GORA_DATA\`.`,
+missing: with all records here it writes the same tables. Tasks on real data want \`--data-dir DIR\` or \`GORA_DATA\`.`,
     ...sections,
     '## Other folders',
     table(['Folder', 'What', 'Command', 'Files'], otherRows(root, plans)),

@@ -18,7 +18,7 @@ export function readMnist(folder: string, part: 'train' | 't10k'): Pictures {
   const path = join(folder, `${part}-images-idx3-ubyte.gz`);
   if (!existsSync(path)) {
     throw new UserError(
-      `${path} is not there. Name the folder that holds ${basename(folder)}/ with --data DIR or GORA_DATA`,
+      `${path} is not there. Name the folder that holds ${basename(folder)}/ with --data-dir DIR or GORA_DATA`,
     );
   }
   const images = readIdx(path, 3);

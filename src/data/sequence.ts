@@ -11,4 +11,6 @@ export interface SequenceShape {
   readonly inputLength: number;
   readonly targetLength: number;
   readonly pad: number;
+  /** Begins every target for the decoder; default the padding token, as T5 has it. */
+  readonly start?: number;
 }

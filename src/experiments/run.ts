@@ -60,12 +60,12 @@ export class RunInterrupted extends Interrupted {
  * RunInterrupted when the process was interrupted and not the context's own signal.
  */
 export async function runExperiment(request: RunRequest, context: RunContext): Promise<RunRecord> {
+  // kept from here on: the run must stop with the cell that called it, also when another cell runs by then
+  const interrupts = currentSignal();
   const spec = resolveSpec(request);
   const backend = await startBackend();
   const meter = new Meter();
   const record = emptyRecord(spec, environmentOf(backend));
-  // kept from here on: what runs must stop with the cell that called it, also when another cell runs by then
-  const interrupts = currentSignal();
   const stop: Stop = {
     get aborted() {
       return interrupts?.aborted === true || context.signal?.aborted === true;

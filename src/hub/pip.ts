@@ -3,12 +3,14 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Interrupted, messageOf, UserError } from '../errors';
+import { guarded } from '../processes/guard';
+import { currentSignal, interruptsAreWatched } from '../processes/interrupt';
 
 /** The first Python that has pip, by command name: GORA_PYTHON when set, else python3 or python; null when none has. */
 export function pythonWithPip(): string | null {
   const names = process.env.GORA_PYTHON ? [process.env.GORA_PYTHON] : ['python3', 'python'];
   const works = (name: string) =>
-    spawnSync(name, ['-m', 'pip', '--version'], { stdio: 'ignore', timeout: 30_000 }).status === 0;
+    spawnSync(...guarded(name, ['-m', 'pip', '--version']), { stdio: 'ignore', timeout: 30_000 }).status === 0;
   return names.find(works) ?? null;
 }
 
@@ -20,23 +22,22 @@ function wheelBytes(folder: string): number {
 
 /** Ends a program and what it started when the signal is aborted or this process ends; returns how to stop that. */
 function endWith(child: ChildProcess, signal?: AbortSignal): () => void {
-  const end = () => {
-    try {
-      if (process.platform === 'win32' || child.pid === undefined) child.kill();
-      else process.kill(-child.pid, 'SIGTERM');
-    } catch {
-      // it ended by itself
-    }
-  };
+  const end = () => void child.kill('SIGTERM');
+  signal?.addEventListener('abort', end, { once: true });
+  process.once('exit', end);
+  if (interruptsAreWatched()) {
+    return () => {
+      signal?.removeEventListener('abort', end);
+      process.removeListener('exit', end);
+    };
+  }
   // Ctrl-C reaches this process only; where nobody else listens, it must still end it
   const alone = process.listenerCount('SIGINT') === 0;
   const interrupt = () => {
     end();
     if (alone) process.exit(130);
   };
-  signal?.addEventListener('abort', end, { once: true });
   process.once('SIGINT', interrupt);
-  process.once('exit', end);
   return () => {
     signal?.removeEventListener('abort', end);
     process.removeListener('SIGINT', interrupt);
@@ -63,7 +64,7 @@ function complaint(output: string): string {
 export async function pipDownload(
   requirement: string,
   folder: string,
-  { onBytes, signal }: { onBytes?: (bytes: number) => void; signal?: AbortSignal } = {},
+  { onBytes, signal = currentSignal() }: { onBytes?: (bytes: number) => void; signal?: AbortSignal } = {},
 ): Promise<string> {
   const python = pythonWithPip();
   if (python === null) {
@@ -77,12 +78,12 @@ export async function pipDownload(
   mkdirSync(temp);
   const options = ['--no-deps', '--only-binary=:all:', '--ignore-requires-python', '--no-cache-dir', '--no-input'];
   const quiet = ['--disable-pip-version-check', '--progress-bar', 'off'];
-  const child = spawn(python, ['-m', 'pip', 'download', ...options, ...quiet, '--dest', place, requirement], {
+  const download = ['-m', 'pip', 'download', ...options, ...quiet, '--dest', place, requirement];
+  // as a group: python3 may be a script that starts the true one (pyenv), and both must end
+  const child = spawn(...guarded(python, download, { group: true }), {
     // pip writes to a temporary folder first: this one, so that its progress can be seen and nothing is left behind
     env: { ...process.env, TMPDIR: temp, TEMP: temp, TMP: temp },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // a group of its own: python3 may be a script that starts the true one (pyenv), and both must end
-    detached: process.platform !== 'win32',
   });
   let output = '';
   const collect = (text: Buffer) => {

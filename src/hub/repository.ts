@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors';
+import { currentSignal } from '../processes/interrupt';
 import { type HubFile, type Listing, RepoCache } from './cache';
 import { checkSpace, diskError } from './disk';
 import { type DownloadOptions, download, leftBytes, type Patience } from './download';
@@ -15,7 +16,7 @@ import { type HubSettings, hubSettings } from './settings';
 export interface FetchOptions extends TransferListeners {
   /** Which files of the repository; default: what a model or data set needs. */
   readonly files?: (path: string) => boolean;
-  /** Stops the download; what has come stays for the next time. */
+  /** Stops the download; what has come stays for the next time. Default: an interrupt of the process does. */
   readonly signal?: AbortSignal;
   /** Don't ask the hub; default: HF_HUB_OFFLINE. */
   readonly offline?: boolean;
@@ -53,7 +54,8 @@ interface Job {
  * @throws HubError when the hub does not give them, Interrupted, UserError when they are not here and the hub is not to
  * be asked, or the disk has no room.
  */
-export async function fetchFiles(name: HubName, choose: ChooseFiles, options: FetchOptions = {}): Promise<Fetched> {
+export async function fetchFiles(name: HubName, choose: ChooseFiles, given: FetchOptions = {}): Promise<Fetched> {
+  const options = { ...given, signal: given.signal ?? currentSignal() };
   const settings = hubSettings();
   const cache = new RepoCache(settings.cache, name);
   try {

@@ -27,12 +27,14 @@ interface State {
   readonly open: InterruptScope[];
   /** What an interrupt does; by default it interrupts the current scope. */
   listener: (() => void) | null;
+  /** Threads that watch for SIGINT. */
+  watching: number;
 }
 
 // One for the process, however many copies of this module it has loaded: a notebook may import another build.
 const key = Symbol.for('gora-lab.interrupts');
 const shared = globalThis as { [key]?: State };
-shared[key] ??= { alarm: new Int32Array(new SharedArrayBuffer(8)), open: [], listener: null };
+shared[key] ??= { alarm: new Int32Array(new SharedArrayBuffer(8)), open: [], listener: null, watching: 0 };
 const state: State = shared[key];
 
 /** The memory in which the sentry counts interrupts. */
@@ -80,6 +82,16 @@ export function currentSignal(): AbortSignal | undefined {
 /** Says what an interrupt does from now on; null: it interrupts the current scope. */
 export function onInterrupt(listener: (() => void) | null): void {
   state.listener = listener;
+}
+
+/** For the sentry: that one more, or with −1 one less, watches for SIGINT. */
+export function countWatching(more: 1 | -1): void {
+  state.watching += more;
+}
+
+/** Whether SIGINT interrupts the current scope. Then nobody else is to listen for it: `currentSignal()` says it all. */
+export function interruptsAreWatched(): boolean {
+  return state.watching > 0;
 }
 
 /** Hears the interrupts that were counted. Returns whether there were any. */

@@ -9,7 +9,7 @@
  * The thread's program is text, so that it is the same from sources and from a build.
  */
 import { Worker } from 'node:worker_threads';
-import { alarm, attendInterrupts, countInterrupt, isUnseen } from './interrupt';
+import { alarm, attendInterrupts, countInterrupt, countWatching, isUnseen } from './interrupt';
 
 export interface SentryOptions {
   /** Pid of the process to end with: the parent. */
@@ -107,8 +107,15 @@ export function startSentry(options: SentryOptions): Promise<Sentry> {
   const workerData = { alarm, control, parent, interrupts, breakLoops };
   // the options that this process was started with (a loader of sources) are not for the thread
   const thread = new Worker(program, { eval: true, execArgv: [], workerData });
+  let watching = interrupts !== undefined;
+  if (watching) countWatching(1);
+  const unwatched = () => {
+    if (watching) countWatching(-1);
+    watching = false;
+  };
   const sentry = {
     stop() {
+      unwatched();
       Atomics.store(control, 0, 1);
       Atomics.notify(control, 0);
     },
@@ -123,6 +130,7 @@ export function startSentry(options: SentryOptions): Promise<Sentry> {
       if (message === 'broken') onBroken?.();
       if (message === 'orphan') process.exit(0);
     });
+    thread.on('exit', unwatched);
     thread.on('error', reject);
   });
 }

@@ -9,7 +9,7 @@ import { UserError } from '../errors';
 import { readText } from '../formats/read';
 import { parseJsonl } from '../formats/text';
 import { evaluateLanguage, type TokenStream, type WindowSet, windowSet } from './kinds/language';
-import { type Task, textModel } from './task';
+import { dataFile, type Task, textModel } from './task';
 
 /** Problems of the training file's end that validate. */
 const VALIDATION = 400;
@@ -39,7 +39,7 @@ export const gsm8k: Task<z.infer<typeof options>> = {
   primary: { metric: 'loss', title: 'Test loss (nats a token)', higherIsBetter: false },
   training: { steps: 200, batch: 16, evalEvery: 100 },
   open: async (o, { dataDir }) => {
-    const files = ['train.jsonl', 'test.jsonl'].map((file) => join(dataDir, 'gsm8k', file));
+    const files = ['train.jsonl', 'test.jsonl'].map((file) => dataFile(dataDir, 'gsm8k', file));
     const texts = files.map((file) => readText(file, 'problems of GSM8K'));
     const [train, test] = texts.map((text, i) => parseSolutions(text, files[i]));
     if (train.length <= VALIDATION || test.length === 0) {

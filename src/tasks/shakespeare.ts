@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { UserError } from '../errors';
 import { readText } from '../formats/read';
 import { evaluateLanguage, type TokenStream, type WindowSet, windowSet } from './kinds/language';
-import { type Task, textModel } from './task';
+import { dataFile, type Task, textModel } from './task';
 
 const options = z.strictObject({
   context: z.int().min(8).max(256).default(128).describe('tokens a window'),
@@ -16,7 +16,7 @@ const options = z.strictObject({
   evalWindows: z.int().positive().default(128).describe('validation windows; the test takes twice as many'),
 });
 
-const FILE = join('tinyshakespeare', 'input.txt');
+const FILE = ['tinyshakespeare', 'input.txt'] as const;
 
 /** First 90 % train, then 5 % validation and 5 % test, cut at line ends. */
 function split(text: string): string[] {
@@ -34,8 +34,8 @@ export const shakespeare: Task<z.infer<typeof options>> = {
   primary: { metric: 'loss', title: 'Test loss (nats a token)', higherIsBetter: false },
   training: { steps: 300, batch: 16, evalEvery: 50 },
   open: async (o, { dataDir }) => {
-    const text = readText(join(dataDir, FILE), 'text of tinyshakespeare');
-    if (text.length === 0) throw new UserError(`${join(dataDir, FILE)} is empty: the data set has no text`);
+    const text = readText(dataFile(dataDir, ...FILE), 'text of tinyshakespeare');
+    if (text.length === 0) throw new UserError(`${join(dataDir, ...FILE)} is empty: the data set has no text`);
     const notes = { dataSha256: createHash('sha256').update(text).digest('hex') };
     return {
       bind: async ({ model, tokenizer }) => {

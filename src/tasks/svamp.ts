@@ -7,7 +7,6 @@
  * match none in a short run, so methods are compared by loss; the exact match is reported beside it.
  */
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import { readText } from '../formats/read';
@@ -15,11 +14,11 @@ import { csvRecords, parseCsv } from '../formats/text';
 import type { Decoder } from '../models/model';
 import type { Tokenizer } from '../tokenizers';
 import { type AnsweredPrompt, type AnswerSet, answerSet, evaluateAnswers } from './kinds/answers';
-import { type Task, textModel } from './task';
+import { dataFile, type Task, textModel } from './task';
 
 /** SVAMP's problems of the validation set, from its beginning; variations of one problem stand together. */
 const VALIDATION = 257;
-const FOLDER = join('svamp', 'mawps-asdiv-a_svamp');
+const FOLDER = ['svamp', 'mawps-asdiv-a_svamp'] as const;
 
 const options = z.strictObject({
   context: z.int().min(48).max(512).default(128).describe('tokens; longer problems keep their end'),
@@ -74,7 +73,7 @@ export const svamp: Task<z.infer<typeof options>> = {
   learningRates: { full: 2e-3, gora: 4e-3 },
   open: async (o, { dataDir, random }) => {
     const read = (file: string) => {
-      const source = join(dataDir, FOLDER, file);
+      const source = dataFile(dataDir, ...FOLDER, file);
       const text = readText(source, 'table of word problems');
       const problems = parseProblems(text, source);
       if (problems.length === 0) throw new UserError(`${source} holds no problem: the data set is empty`);

@@ -1,4 +1,6 @@
 /** What a task is: data, what a model must end in, and a way to score. It names models that fit; it loads none. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { z } from 'zod';
 import { UserError } from '../errors';
 import type { HeadRequest, Model, ModelKind, Net } from '../models/model';
@@ -70,5 +72,14 @@ export function textModel(model: Model, tokenizer: Tokenizer | null): Tokenizer 
   if (tokenizer) return tokenizer;
   throw new UserError(
     `model ${model.name} has no tokenizer beside its weights: put its tokenizer.json (or vocabulary.json) into its folder`,
+  );
+}
+
+/** A file of a data set in the data folder. @throws UserError that says how to name the folder. */
+export function dataFile(dataDir: string, ...parts: string[]): string {
+  const path = join(dataDir, ...parts);
+  if (existsSync(path)) return path;
+  throw new UserError(
+    `${path} is not there. Name the folder that holds ${parts.join('/')} with --data-dir DIR or GORA_DATA`,
   );
 }

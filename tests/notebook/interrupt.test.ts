@@ -2,11 +2,14 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { test } from 'node:test';
+import { test as plainTest, type TestContext } from 'node:test';
 import { readRecords } from '../../src/experiments/store';
 import { projectRoot } from '../../src/project';
 import { type Answer, KernelClient, shown } from './kernel-client';
 import { projectTempDir } from './support';
+
+/** A kernel that no longer answers fails its test. */
+const test = (what: string, run: (t: TestContext) => Promise<void>) => plainTest(what, { timeout: 240_000 }, run);
 
 /** Longest time from an interrupt to the reply: two seconds, and room for a busy machine. */
 const promptly = 3500;
@@ -68,7 +71,7 @@ test('a cell that failed leaves the names it gave values to, and earlier values 
 
 const source = (...parts: string[]) => JSON.stringify(path.join(projectRoot(), ...parts));
 const kit = `
-const { registerTask } = require(${source('src', 'data', 'tasks')});
+const { registerTask } = require(${source('src', 'tasks')});
 const { runExperiment } = require(${source('src', 'experiments', 'run')});
 const { toyTask } = require(${source('tests', 'support', 'toy-task')});
 const { startBackend } = require(${source('src', 'tensor', 'backend')});
@@ -127,7 +130,8 @@ test('an interrupt reaches gradient estimation, which never yields, and leaves n
   const prepared = await kernel.execute(`${kit}
 const { estimateGradients } = require(${source('src', 'methods', 'gradients')});
 const { Random } = require(${source('src', 'tensor', 'random')});
-const { model, train } = await toyTask.load({ noise: 1, examples: 48 }, { dataDir: '.', model: '', random: new Random(1) });
+const { openTask } = require(${source('src', 'experiments', 'open')});
+const { model, train } = await openTask({ task: 'toy', model: 'toy-encoder', taskOptions: { noise: 1, examples: 48 } }, '.', new Random(1));
 function* batches() { for (let i = 0; ; i++) { const b = train.batch([i % 48]); try { if (i === 3) console.log('go'); yield b; } finally { tf.dispose(b); } } }
 estimateGradients(model, model.linears, batches(), { batches: 2 });
 const { numTensors } = tf.memory();`);

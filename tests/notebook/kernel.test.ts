@@ -111,8 +111,8 @@ test('a real Jupyter client sees counts, inputs, results, errors, all output and
   const errors: [index: number, ename: string, evalue: RegExp][] = [
     [4, 'RangeError', /^too far$/],
     [5, 'TypeScriptError', /^1:7 - TS2322: Type 'number' is not assignable to type 'string'/],
-    [6, 'Error', /interrupt/i],
-    [7, 'Error', /interrupt/i],
+    [6, 'Interrupted', /interrupt/i],
+    [7, 'Interrupted', /interrupt/i],
   ];
   for (const [index, ename, evalue] of errors) {
     const [published] = contents(index, 'error');

@@ -100,6 +100,7 @@ function forLabelWords(
     inputLength: Math.max(...all.map(({ input }) => input.length)),
     targetLength: Math.max(...all.map(({ target }) => target.length)),
     pad: padOf(own),
+    start: (model as EncoderDecoder).start,
   };
   return {
     ...eachPart<SequencePair, Dataset>(pairs, (part) => sequenceSet(part, shape)),

@@ -10,7 +10,7 @@ import { scoreChoices } from './choice';
 
 /** Tensors of one batch, as encoder–decoders take them. @throws UserError when a sequence is too long. */
 export function sequenceBatch(pairs: readonly SequencePair[], shape: SequenceShape): Batch {
-  const { inputLength, targetLength, pad } = shape;
+  const { inputLength, targetLength, pad, start = pad } = shape;
   const fill = (length: number, of: (pair: SequencePair) => readonly number[]) => {
     const values = new Int32Array(pairs.length * length).fill(pad);
     pairs.forEach((pair, row) => {
@@ -35,7 +35,7 @@ export function sequenceBatch(pairs: readonly SequencePair[], shape: SequenceSha
   return {
     tokens: fill(inputLength, input),
     tokenMask: real(inputLength, input),
-    decoderTokens: fill(targetLength, (pair) => [pad, ...pair.target.slice(0, -1)]),
+    decoderTokens: fill(targetLength, (pair) => [start, ...pair.target.slice(0, -1)]),
     targets: fill(targetLength, target),
     weights: real(targetLength, target),
   };

@@ -6,7 +6,7 @@ import type { ChatExample, CompletionExample } from '../../data/conversations';
 import type { SequencePair } from '../../data/sequence';
 import type { Parts } from '../../data/split';
 import { UserError } from '../../errors';
-import type { Model } from '../../models/model';
+import type { EncoderDecoder, Model } from '../../models/model';
 import { type ChatTemplate, encodeChat, padOf, type Tokenizer } from '../../tokenizers';
 import { bucketLengths } from '../batching/buckets';
 import { bucketedTexts, type TextExample } from '../batching/text';
@@ -95,6 +95,7 @@ export function bindCompletions(
       inputLength: Math.max(...all.map(({ input }) => input.length)),
       targetLength: Math.max(...all.map(({ target }) => target.length)),
       pad: padOf(own),
+      start: (model as EncoderDecoder).start,
     };
     return {
       ...eachPart<SequencePair, Dataset>(pairs, (part) => sequenceSet(part, shape)),
