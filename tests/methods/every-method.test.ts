@@ -274,14 +274,16 @@ test('an unknown option is refused by every method', () => {
   }
 });
 
-test('a rank that does not fit is refused with the layer and its shape', () => {
+test('a rank that does not fit is refused with the layer and its shape, before anything is measured', () => {
   const [mlp] = families;
   for (const method of allMethods().filter((one) => !trainsWeights(one))) {
     const model = mlp.make();
     const tensors = tf.memory().numTensors;
     const named = (error: unknown) => error instanceof UserError && /layers\.\d \[\d+, \d+\]/.test(error.message);
-    assert.throws(() => attachTo(method, mlp, model, { rank: 9 }), named, method.name);
-    assert.throws(() => method.check(model.linears, smallOptions(method, { rank: 9 }), 20), named, method.name);
+    const batches = () => assert.fail(`${method.name} measures first`);
+    const large = smallOptions(method, { rank: 9 });
+    assert.throws(() => adapt(model, method, large, batches, { random: new Random(1), steps: 20 }), named, method.name);
+    assert.throws(() => method.check(model.linears, large, 20), named, method.name);
     method.check(model.linears, smallOptions(method), 20);
     assert.equal(tf.memory().numTensors, tensors, `${method.name} leaks`);
     disposeModel(model);
