@@ -18,8 +18,8 @@ import { windowSet } from '../src/tasks/kinds/language';
 import { startBackend } from '../src/tensor/backend';
 import { Random } from '../src/tensor/random';
 import { AdamW } from '../src/training/adamw';
-import { ShapedStepper } from '../src/training/shaped-stepper';
 import { trainableOf } from '../src/training/step';
+import { TrainStep } from '../src/training/train-step';
 import { MODELS, makeModel, TRAINING } from './cases';
 import { markdown, median, RESULTS, report } from './facts';
 
@@ -42,16 +42,16 @@ async function measure(name: string, model: Model, data: Dataset, batch: number)
   const adapters = adapt(model, method, {}, {}, { random: new Random(1) });
   const optimiser = new AdamW(trainableOf(model, adapters), TRAINING);
   const options = { clip: 1, compile: true, steps: Number.POSITIVE_INFINITY };
-  const stepper = new ShapedStepper(model, adapters, optimiser, options);
+  const stepper = new TrainStep(model, adapters, optimiser, options);
   const stream = batchesOf(data, batch, new Random(2));
   const sample: Sample & { tokens: number } = { name, prepare: [], step: [], waste: paddingWaste(data), tokens: 0 };
-  // every shape is recorded twice and then compiled
+  // every shape builds a graph at its first step
   const warmUp = 12;
   for (let step = 1; step <= Number(flags.rounds) + warmUp; step++) {
     const started = performance.now();
     const made = stream.next().value;
     const prepared = performance.now();
-    const { loss, norm } = stepper.step(made, step, 1e-4);
+    const { loss, norm } = stepper.run(made, step, 1e-4);
     await loss.data();
     if (step > warmUp) {
       sample.prepare.push(prepared - started);

@@ -13,7 +13,7 @@ import type { Batch } from '../src/tensor/batch';
 import { Random } from '../src/tensor/random';
 import { AdamW } from '../src/training/adamw';
 import { trainableOf } from '../src/training/step';
-import { Stepper } from '../src/training/stepper';
+import { TrainStep } from '../src/training/train-step';
 
 export interface BenchModel {
   readonly title: string;
@@ -132,21 +132,21 @@ export function attach(model: Model, batch: Batch, name: string): Adapters {
 }
 
 /** Training with the benchmark's optimiser. The caller disposes both. */
-export function stepperOf(model: Model, adapters: Adapters, compile = true): { stepper: Stepper; optimiser: AdamW } {
+export function stepperOf(model: Model, adapters: Adapters, compile = true): { stepper: TrainStep; optimiser: AdamW } {
   const optimiser = new AdamW(trainableOf(model, adapters), TRAINING);
   const options = { clip: TRAINING.clip, compile, steps: Number.POSITIVE_INFINITY };
-  return { stepper: new Stepper(model, adapters, optimiser, options), optimiser };
+  return { stepper: new TrainStep(model, adapters, optimiser, options), optimiser };
 }
 
-/** Steps before those that count: two are recorded, the third builds the graph. */
+/** Steps before those that count: the first builds the graph. */
 export const RECORDING = 3;
 
 /** Milliseconds of each of `count` steps on one batch, after those that record. */
-export async function timeSteps(stepper: Stepper, batch: Batch, count: number, lr: number): Promise<number[]> {
+export async function timeSteps(stepper: TrainStep, batch: Batch, count: number, lr: number): Promise<number[]> {
   const times: number[] = [];
   for (let step = 1; step <= count + RECORDING; step++) {
     const started = performance.now();
-    const { loss, norm } = stepper.step(batch, step, lr);
+    const { loss, norm } = stepper.run(batch, step, lr);
     await loss.data();
     if (step > RECORDING) times.push(performance.now() - started);
     tf.dispose([loss, norm]);

@@ -32,7 +32,7 @@ async function main([name, method, mode, folder]: string[]): Promise<void> {
   send({ ready: true });
   for await (const _line of createInterface({ input: process.stdin })) {
     const [started, processor] = [performance.now(), process.cpuUsage()];
-    const result = stepper.step(batch, ++step, TRAINING.lr);
+    const result = stepper.run(batch, ++step, TRAINING.lr);
     const [loss] = await result.loss.data();
     await result.norm.data();
     const used = process.cpuUsage(processor);

@@ -78,7 +78,7 @@ async function main(): Promise<void> {
     const rates: number[] = [];
     for (let step = 1; step <= Number(flags.rounds) + RECORDING; step++) {
       const started = performance.now();
-      const { loss, norm } = stepper.step(batch, step, TRAINING.lr);
+      const { loss, norm } = stepper.run(batch, step, TRAINING.lr);
       await loss.data();
       if (step > RECORDING) times.push(performance.now() - started);
       tf.dispose([loss, norm]);

@@ -22,6 +22,34 @@ const commands: Record<string, Entry> = {
     summary: 'where GoRA would put the ranks of a model on some data: ranks --model DIR --data FILE [--batches 8]',
     load: async () => (await import('./commands/ranks')).ranksCommand,
   },
+  init: {
+    summary: 'the initial adapter of a method as a PEFT folder, for training in Python: init --method gora … --to DIR',
+    load: async () => (await import('./commands/init')).initCommand,
+  },
+  export: {
+    summary: 'the adapter of a recorded run as a PEFT folder: export --run ID --to DIR',
+    load: async () => (await import('./commands/export')).exportCommand,
+  },
+  merge: {
+    summary: 'a base and its adapter as one Hugging Face folder: merge --model M --adapter DIR --to FOLDER',
+    load: async () => (await import('./commands/merge')).mergeCommand,
+  },
+  inspect: {
+    summary: 'what is in an adapter, a model or a file of weights, and what is odd: inspect FILE|DIR',
+    load: async () => (await import('./commands/inspect')).inspectCommand,
+  },
+  evaluate: {
+    summary: 'the score of a model with an adapter: evaluate --model M --adapter DIR --data FILE',
+    load: async () => (await import('./commands/evaluate')).evaluateCommand,
+  },
+  generate: {
+    summary: 'text from a model, with or without an adapter: generate --model M --prompt TEXT',
+    load: async () => (await import('./commands/generate')).generateCommand,
+  },
+  diff: {
+    summary: 'what differs between two adapters, models or records: diff A B',
+    load: async () => (await import('./commands/diff')).diffCommand,
+  },
   list: {
     summary: 'tasks, methods, models, or the options of one: list methods [NAME]',
     load: async () => (await import('./commands/list')).listCommand,
@@ -98,7 +126,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** A reader that closed the pipe (`| head`) wants no more; any other failure of the output is one line and code 1. */
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') process.stderr.write(`gora: cannot write the output: ${error.message}\n`);
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+}
+
 if (require.main === module) {
+  process.stdout.on('error', onOutputError);
   main(process.argv.slice(2)).then((code) => {
     process.exitCode = code;
   });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { HelpRequest, messageOf, UserError } from '../errors';
 import { parseValue } from '../experiments/options';
+import { checkSeed } from '../experiments/spec';
 import { resultsFolder } from '../project';
 
 /** How an option is declared. */
@@ -23,6 +24,19 @@ export interface Parsed<T extends Record<string, OptionSpec>> {
   readonly positionals: readonly string[];
 }
 
+/** The arguments with negative numbers joined to their options, whose own rules then refuse them: `--seed -1`. */
+function withNegatives(args: readonly string[], options: Readonly<Record<string, OptionSpec>>): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const option = joined.at(-1)?.replace(/^--/, '') ?? '';
+    const takes =
+      joined.at(-1)?.startsWith('--') && Object.hasOwn(options, option) && options[option].type === 'string';
+    if (takes && /^-\.?\d/.test(arg)) joined.push(`${joined.pop()}=${arg}`);
+    else joined.push(arg);
+  }
+  return joined;
+}
+
 /** Strict parsing: an unknown option is an error that names it and lists the known ones. */
 export function parse<T extends Record<string, OptionSpec>>(args: string[], options: T, positionals = 0): Parsed<T> {
   const known = Object.keys(options).map((name) => `--${name}`);
@@ -31,9 +45,9 @@ export function parse<T extends Record<string, OptionSpec>>(args: string[], opti
   }
   let parsed: ReturnType<typeof parseArgs>;
   try {
-    parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
+    parsed = parseArgs({ args: withNegatives(args, options), options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UserError(`${messageOf(error).split('\n')[0]}\nOptions: ${known.join(', ') || 'none'}`);
+    throw new UserError(`${messageOf(error).split('\n').join(' ')}\nOptions: ${known.join(', ') || 'none'}`);
   }
   if (parsed.positionals.length > positionals) {
     throw new UserError(`unexpected argument "${parsed.positionals[positionals]}"`);
@@ -43,22 +57,17 @@ export function parse<T extends Record<string, OptionSpec>>(args: string[], opti
 
 /** `--set key=value`, repeated, to an object. */
 export function parseSettings(pairs: readonly string[] = []): Record<string, unknown> {
-  const settings: Record<string, unknown> = {};
-  for (const pair of pairs) {
+  const settings = pairs.map((pair) => {
     const at = pair.indexOf('=');
     if (at < 1) throw new UserError(`--set takes key=value, not "${pair}"`);
-    settings[pair.slice(0, at)] = parseValue(pair.slice(at + 1));
-  }
-  return settings;
+    return [pair.slice(0, at), parseValue(pair.slice(at + 1))] as const;
+  });
+  return Object.fromEntries(settings); // also `__proto__` becomes a key of its own
 }
 
 /** @throws UserError unless the text is an integer ≥ 0. */
-export function parseSeed(text: string | undefined): number {
-  const seed = Number(text ?? '1');
-  if (!Number.isSafeInteger(seed) || seed < 0 || text?.trim() === '') {
-    throw new UserError(`--seed must be an integer ≥ 0, not "${text}"`);
-  }
-  return seed;
+export function parseSeed(text = '1'): number {
+  return checkSeed(text.trim() === '' ? Number.NaN : Number(text), '--seed', JSON.stringify(text));
 }
 
 /** Folder of results: `--out`, else `results/<name>`. */

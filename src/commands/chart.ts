@@ -1,7 +1,7 @@
 /** `gora chart NAME`: the charts of a comparison from its records; runs nothing. */
 import { relative } from 'node:path';
 import { UserError } from '../errors';
-import { prepareFolder } from '../experiments/store';
+import { prepareFolder } from '../experiments/folders';
 import { figureFormats } from '../reports';
 import { saveFigure } from '../reports/files';
 import { closeRenderer } from '../reports/render';
@@ -28,13 +28,14 @@ export async function chartCommand(args: string[]): Promise<number> {
     throw new UserError(`${name} has no chart${which === undefined ? '' : ` "${which}"`}. Charts: ${names}`);
   }
   const folder = values.out ?? comparison.folder;
-  prepareFolder(folder);
+  const undo = prepareFolder(folder);
   try {
     for (const figure of figures) {
       const files = await saveFigure(figure, folder, [format]);
       process.stdout.write(`${files.map((file) => relative(process.cwd(), file)).join('\n')}\n`);
     }
   } finally {
+    undo();
     await closeRenderer();
   }
   return 0;

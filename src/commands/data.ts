@@ -2,10 +2,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { UserError } from '../errors';
+import { fetchDataset, isHubName, parseHubName, transferLines } from '../hub';
 import { dataFolder } from '../project';
-import { findTask, registerTask } from '../tasks';
+import { allTasks, findTask, registerTask } from '../tasks';
 import { imageFolderTask } from '../tasks/own-pictures';
-import { tableTask } from '../tasks/own-table';
+import { type TableTaskOptions, tableTask } from '../tasks/own-table';
 import type { Task } from '../tasks/task';
 
 export const dataOptions = {
@@ -30,15 +31,40 @@ export type DataValues = { readonly [K in keyof typeof dataOptions]?: string };
 /** Names of columns, the kind, the metric: what says how a file is to be read. */
 const READING = ['kind', 'text', 'text2', 'label', 'prompt', 'completion', 'messages', 'metric'] as const;
 
+type Reading = Partial<Record<(typeof READING)[number], string>>;
+
+/** A data set of the hub; its parts are those of its files' names. */
+async function hubTask(text: string, options: Reading): Promise<Task> {
+  const name = parseHubName(text);
+  if (name.kind !== 'dataset') throw new UserError(`--data takes a data set: hf:datasets/${name.repo}, not ${text}`);
+  const { files } = await fetchDataset(name, transferLines());
+  const part = (role: 'validation' | 'test') => (files[role].length > 0 ? files[role] : undefined);
+  const title = [name.repo, name.config].filter(Boolean).join('-');
+  return tableTask({ train: files.train, validation: part('validation'), test: part('test') }, {
+    name: title,
+    ...options,
+  } as TableTaskOptions);
+}
+
 async function ownTask(values: DataValues & { data: string }): Promise<Task> {
   const { data, validation, test } = values;
-  const options = Object.fromEntries(READING.flatMap((key) => (values[key] === undefined ? [] : [[key, values[key]]])));
-  if (existsSync(data) && statSync(data).isDirectory()) {
-    const stray = [...READING.filter((key) => key !== 'metric'), 'validation', 'test'].find((key) => key in values);
-    if (stray) throw new UserError(`--${stray} does not go with a folder of pictures: ${data} is a folder`);
-    return imageFolderTask(data, options);
+  const options: Reading = Object.fromEntries(
+    READING.flatMap((key) => (values[key] === undefined ? [] : [[key, values[key]]])),
+  );
+  const refuse = (keys: readonly (keyof DataValues)[], what: string) => {
+    const stray = keys.find((key) => values[key] !== undefined);
+    if (stray) throw new UserError(`--${stray} does not go with ${what}`);
+  };
+  if (isHubName(data)) {
+    refuse(['validation', 'test'], 'a data set of the hub, which has its own parts');
+    return hubTask(data, options);
   }
-  return tableTask({ train: data, validation, test }, options);
+  if (existsSync(data) && statSync(data).isDirectory()) {
+    const others = READING.filter((key) => key !== 'metric');
+    refuse([...others, 'validation', 'test'], `a folder of pictures: ${data} is a folder`);
+    return imageFolderTask(data, { metric: options.metric });
+  }
+  return tableTask({ train: data, validation, test }, options as TableTaskOptions);
 }
 
 /**
@@ -56,7 +82,7 @@ export async function taskOf(values: DataValues): Promise<{ task: string; model?
   }
   if (data === undefined) {
     throw new UserError(
-      'name a task (--task NAME; `gora list tasks` shows them) or your own data (--data FILE.csv|.tsv|.jsonl|.parquet|.txt, or a folder of pictures)',
+      'name a task (--task NAME; `gora list tasks` shows them) or your own data (--data FILE.csv|.tsv|.jsonl|.parquet|.txt, a folder of pictures, or hf:datasets/owner/name)',
     );
   }
   if (model === undefined) {
@@ -64,7 +90,9 @@ export async function taskOf(values: DataValues): Promise<{ task: string; model?
       `which model is to meet ${basename(data)}? --model DIR, a .gguf, hf:owner/name, or a name that \`gora models\` shows`,
     );
   }
-  const own = await ownTask({ ...values, data });
+  const read = await ownTask({ ...values, data });
+  const taken = allTasks().some(({ name }) => name === read.name);
+  const own = taken ? { ...read, name: `${read.name}-own` } : read;
   registerTask(own, { replace: true });
   return { task: own.name, model, dataDir: dataFolder(values['data-dir']) };
 }

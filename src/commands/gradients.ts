@@ -1,6 +1,7 @@
 /** `gora gradients`: how many batches a mean gradient needs, on one task; resumes. */
 import { join, relative } from 'node:path';
 import { UserError } from '../errors';
+import { prepareFolder } from '../experiments/folders';
 import {
   answers,
   type GradientStudy,
@@ -72,17 +73,20 @@ export async function gradientsCommand(args: string[]): Promise<number> {
   const seeds = positive(values.seeds ?? '5', '--seeds');
   const folder = outFolder('gradients', values.out);
   const records = join(recordsFolder(values.out), 'gradients');
+  const undo = prepareFolder(records);
   const local = (path: string) => relative(process.cwd(), path);
-  const studies = await collectStudies(request, seeds, records, dataFolder(values.data), (path) =>
-    process.stderr.write(`${local(path)}\n`),
-  );
-  const table = gradientStudyTable(studies);
-  const files = saveTable(table, folder);
   try {
+    const studies = await collectStudies(request, seeds, records, dataFolder(values.data), (path) =>
+      process.stderr.write(`${local(path)}\n`),
+    );
+    const table = gradientStudyTable(studies);
+    process.stdout.write(`${exportTable(table, 'text')}\n`); // before anything that can fail
+    const files = saveTable(table, folder);
     files.push(...(await saveFigure(gradientStudyChart(studies), folder)));
+    process.stdout.write(`${files.map((file) => `  ${local(file)}`).join('\n')}\n`);
+    return 0;
   } finally {
+    undo();
     await closeRenderer();
   }
-  process.stdout.write(`${exportTable(table, 'text')}\n${files.map((file) => `  ${local(file)}`).join('\n')}\n`);
-  return 0;
 }

@@ -1,10 +1,11 @@
 /** `gora quickstart`: the main job in a minute or two, on whatever backend is there. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { prepareFolder } from '../experiments/folders';
 import { labelled } from '../experiments/outcomes';
 import { type Outcome, runPlan } from '../experiments/plan-runs';
 import { findPlan } from '../experiments/plans';
-import { prepareFolder } from '../experiments/store';
+import { resolveSpec } from '../experiments/spec';
 import { dataFolder, projectRoot } from '../project';
 import { type Column, exportTable, lossCurves, methodStyle, rankHeatmap, type Table } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
@@ -57,15 +58,21 @@ function advice(backend: string): string {
   return `\`npm run setup\` adds native TensorFlow: training steps ran ${ratio}× faster than wasm on ${machine.cpu}, ${machine.cores} cores.\n`;
 }
 
+const print = (text: string) => void process.stdout.write(`${text}\n`);
+
 export async function quickstartCommand(args: string[]): Promise<number> {
   const { values } = parse(args, options);
   const started = performance.now();
+  const seed = parseSeed(values.seed);
+  const plan = findPlan('glyphs');
+  const steps = values.steps === undefined ? {} : { steps: Number(values.steps) };
+  const set = { ...plan.set, ...steps };
+  resolveSpec({ task: plan.task, method: plan.variants[0].method, seed, set }); // refuses wrong steps before the work
   const out = outFolder('quickstart', values.out);
-  prepareFolder(out);
   const backend = await startBackend();
+  const undo = prepareFolder(out);
   process.stderr.write(`backend: ${backend.name} (${backend.device}, ${backend.threads} threads)\n`);
   for (const note of backend.notes) process.stderr.write(`  ${note}\n`);
-  const plan = findPlan('glyphs');
   const { signal, release } = interruptSignal();
   try {
     let reporter = progressReporter('');
@@ -73,9 +80,9 @@ export async function quickstartCommand(args: string[]): Promise<number> {
     const result = await runPlan(
       {
         ...plan,
-        seeds: [parseSeed(values.seed)],
+        seeds: [seed],
         grid: [],
-        set: { ...plan.set, ...(values.steps ? { steps: Number(values.steps) } : {}) },
+        set,
       },
       {
         records: join(out, 'records'),
@@ -99,6 +106,7 @@ export async function quickstartCommand(args: string[]): Promise<number> {
     }
     const table = quickstartTable(result.outcomes);
     const records = labelled(result.outcomes);
+    print(exportTable(table, 'text')); // before anything that can fail
     const files = saveTable(table, out, ['md', 'csv']);
     const gora = records.filter((record) => record.spec.method === 'gora');
     for (const figure of [
@@ -107,14 +115,14 @@ export async function quickstartCommand(args: string[]): Promise<number> {
     ]) {
       files.push(...(await saveFigure(figure, out)));
     }
-    process.stdout.write(`${exportTable(table, 'text')}\n`);
-    process.stdout.write(`${files.map((file) => `  ${relative(process.cwd(), file)}`).join('\n')}\n`);
+    print(files.map((file) => `  ${relative(process.cwd(), file)}`).join('\n'));
     process.stdout.write(
       `${((performance.now() - started) / 1000).toFixed(0)} s on ${backend.name}.\n${advice(backend.name)}`,
     );
     return 0;
   } finally {
     release();
+    undo();
     await closeRenderer();
   }
 }

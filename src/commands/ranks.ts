@@ -1,7 +1,7 @@
 /** `gora ranks`: where GoRA would put the ranks of a model on some data, without training. */
 import { join, relative } from 'node:path';
+import { prepareFolder } from '../experiments/folders';
 import { studyRanks } from '../experiments/rank-study';
-import { prepareFolder } from '../experiments/store';
 import { writeFileAtomic } from '../formats/atomic';
 import { exportTable } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';

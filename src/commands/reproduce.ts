@@ -1,10 +1,10 @@
 /** `gora reproduce NAME`: a whole comparison, its tables and its charts. */
 import { join, relative } from 'node:path';
 import { Interrupted, messageOf, UserError } from '../errors';
+import { prepareFolder } from '../experiments/folders';
 import { partOf, tracks } from '../experiments/plan';
 import { type PlanResult, readPlan, runPlan } from '../experiments/plan-runs';
 import { allPlans } from '../experiments/plans';
-import { prepareFolder } from '../experiments/store';
 import { dataFolder } from '../project';
 import { exportTable, type FigureFormat } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
@@ -73,15 +73,28 @@ async function reproduce(
   share: [number, number] | undefined,
   formats?: FigureFormat[],
 ): Promise<void> {
-  prepareFolder(comparison.folder);
+  const undo = [comparison.records, comparison.folder].map((folder) => prepareFolder(folder));
+  try {
+    await fillAndReport(comparison, data, share, formats);
+  } finally {
+    for (const one of undo) one();
+  }
+}
+
+async function fillAndReport(
+  comparison: Comparison,
+  data: string | undefined,
+  share: [number, number] | undefined,
+  formats: FigureFormat[] | undefined,
+): Promise<void> {
   await fill(comparison, data, share);
   const result = await readPlan(comparison.plan, comparison.records);
   if (result.done < result.total) {
     print(`part ${share?.join('/')} is done: ${result.done} of ${result.total} runs are on disk`);
     return;
   }
+  print(exportTable(planTables(comparison.plan, result)[0], 'text')); // before anything that can fail
   const files = await report(comparison, result, formats);
-  print(exportTable(planTables(comparison.plan, result)[0], 'text'));
   print(files.map((file) => `  ${relative(process.cwd(), file)}`).join('\n'));
 }
 

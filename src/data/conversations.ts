@@ -1,4 +1,5 @@
 /** Prompts with completions, conversations and plain texts of a table. */
+import { basename } from 'node:path';
 import { messageOf, UserError } from '../errors';
 import type { ChatColumns, CompletionColumns, TextColumns } from './kinds';
 import { type RowOptions, textIn } from './labelled';
@@ -44,7 +45,7 @@ export interface TextData {
 function skipped(table: Table, kept: number, why: string): string[] {
   if (kept === 0) throw new UserError(`${table.source}: no row is left: ${why}`);
   const count = table.rows.length - kept;
-  return count === 0 ? [] : [`${table.source}: ${count} of ${table.rows.length} rows left out: ${why}`];
+  return count === 0 ? [] : [`${basename(table.source)}: ${count} of ${table.rows.length} rows left out: ${why}`];
 }
 
 /**
@@ -149,7 +150,7 @@ export function chatExamples(table: Table, columns: ChatColumns): ChatData {
     if (messages.at(-1)?.role !== 'assistant') open += 1;
     return { messages, line: table.lines(row) };
   });
-  const notes = open === 0 ? [] : [`${table.source}: ${open} conversations do not end with the assistant`];
+  const notes = open === 0 ? [] : [`${basename(table.source)}: ${open} conversations do not end with the assistant`];
   return { kind: 'chat', examples, notes };
 }
 

@@ -1,4 +1,5 @@
 /** Labelled texts and pairs of texts of a table: classes by their names, or numbers to predict. */
+import { basename } from 'node:path';
 import { UserError } from '../errors';
 import type { LabelledColumns } from './kinds';
 import { inLabelOrder, labelName, numberOf } from './label-values';
@@ -88,8 +89,9 @@ function notesOf(table: Table, kept: number, unmarked: number): string[] {
   if (kept === 0) throw new UserError(`${table.source}: no row with a text and a label is left`);
   const empty = table.rows.length - kept - unmarked;
   const notes: string[] = [];
-  if (empty > 0) notes.push(`${table.source}: ${empty} of ${table.rows.length} rows left out: their text is empty`);
-  if (unmarked > 0) notes.push(`${table.source}: ${unmarked} rows without a gold label ("-") left out`);
+  if (empty > 0)
+    notes.push(`${basename(table.source)}: ${empty} of ${table.rows.length} rows left out: their text is empty`);
+  if (unmarked > 0) notes.push(`${basename(table.source)}: ${unmarked} rows without a gold label ("-") left out`);
   return notes;
 }
 

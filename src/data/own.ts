@@ -3,6 +3,7 @@
  * cut off the training table.
  */
 import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import { UserError } from '../errors';
 import { readBytes } from '../formats/read';
 import {
@@ -15,13 +16,24 @@ import {
 import { type Columns, columnsInWords, detectKind, type KindOptions } from './kinds';
 import { classifyExamples, type LabelledExample, majorityShare, type RowOptions, regressExamples } from './labelled';
 import { HELD_OUT_SHARES, type Parts, SPLIT_SEED, type SplitShares, splitExamples, splitText } from './split';
-import { readTable, type Table, type TableOptions } from './table';
+import { readTables, type Table, type TableOptions } from './table';
+
+/** A file, or several that make one table (shards). */
+export type FileOrFiles = string | readonly string[];
 
 export interface OwnFiles {
-  readonly train: string;
-  readonly validation?: string;
-  readonly test?: string;
+  readonly train: FileOrFiles;
+  readonly validation?: FileOrFiles;
+  readonly test?: FileOrFiles;
 }
+
+const listOf = (files: FileOrFiles): readonly string[] => (typeof files === 'string' ? [files] : files);
+
+/** Names without folders. */
+export const namesOf = (files: FileOrFiles): string =>
+  listOf(files)
+    .map((file) => basename(file))
+    .join(', ');
 
 export interface OwnOptions extends KindOptions, RowOptions, TableOptions {
   /** Shares that are cut off where a file is missing; a tenth each by default. */
@@ -36,7 +48,7 @@ export interface OwnNotes {
   readonly columns: string;
   /** Guesses, rows left out, texts that are in two parts: sentences to show. */
   readonly remarks: readonly string[];
-  /** Where a part comes from: its file, or how it was cut off. */
+  /** Where a part comes from: its file's name, or how it was cut off. */
   readonly validation: string;
   readonly test: string;
   readonly sizes: { readonly train: number; readonly validation: number; readonly test: number };
@@ -158,16 +170,21 @@ function notesOf(
   parts: Parts<unknown>,
   cut: (share: number) => string,
 ): OwnNotes {
-  const hash = (path: string) => createHash('sha256').update(readBytes(path, 'table')).digest('hex');
-  const named = Object.entries(files).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const hash = (paths: FileOrFiles) => {
+    const sum = createHash('sha256');
+    for (const path of listOf(paths)) sum.update(readBytes(path, 'table'));
+    return sum.digest('hex');
+  };
+  const named = Object.entries(files).filter((entry): entry is [string, FileOrFiles] => entry[1] !== undefined);
   return {
     kind: columns.kind,
     columns: columnsInWords(columns),
     remarks,
-    validation: files.validation ?? (shares.validation === 0 ? NONE : cut(shares.validation)),
-    test: files.test ?? (shares.test === 0 ? NONE : cut(shares.test)),
+    validation:
+      (files.validation && namesOf(files.validation)) ?? (shares.validation === 0 ? NONE : cut(shares.validation)),
+    test: (files.test && namesOf(files.test)) ?? (shares.test === 0 ? NONE : cut(shares.test)),
     sizes: { train: parts.train.length, validation: parts.validation.length, test: parts.test.length },
-    sha256: Object.fromEntries(named.map(([part, path]) => [part, hash(path)])),
+    sha256: Object.fromEntries(named.map(([part, paths]) => [part, hash(paths)])),
   };
 }
 
@@ -207,9 +224,9 @@ function plainTexts(plan: Plan, columns: Extract<Columns, { kind: 'text' }>): Ow
  */
 export async function readOwn(files: OwnFiles, options: OwnOptions = {}): Promise<OwnData> {
   const tables = {
-    train: await readTable(files.train, options),
-    validation: files.validation === undefined ? null : await readTable(files.validation, options),
-    test: files.test === undefined ? null : await readTable(files.test, options),
+    train: await readTables(listOf(files.train), options),
+    validation: files.validation === undefined ? null : await readTables(listOf(files.validation), options),
+    test: files.test === undefined ? null : await readTables(listOf(files.test), options),
   };
   const { columns, notes: guesses } = detectKind(tables.train, options);
   const shares = {

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { UserError } from '../errors';
 import { decodePicture, pictureEndings, type RgbPicture } from '../formats/picture-file';
 import { readBytes } from '../formats/read';
@@ -21,7 +21,7 @@ export interface PictureFile {
 
 /** What was done, for the record: plain JSON. */
 export interface PictureNotes {
-  /** Where a part comes from: its folder, or how it was cut off. */
+  /** Where a part comes from: its folder's name, or how it was cut off. */
   readonly validation: string;
   readonly test: string;
   readonly sizes: { readonly train: number; readonly validation: number; readonly test: number };
@@ -95,8 +95,9 @@ function listPart(folder: string, known: readonly string[] | null): Listed & { l
   }
   if (files.length === 0) throw new UserError(`${folder} has no picture in folders of classes`);
   const remarks: string[] = [];
-  if (others > 0) remarks.push(`${folder}: ${others} files left out that are not ${pictureEndings.join(' ')}`);
-  if (deeper > 0) remarks.push(`${folder}: ${deeper} folders inside the classes' folders left out`);
+  if (others > 0)
+    remarks.push(`${basename(folder)}: ${others} files left out that are not ${pictureEndings.join(' ')}`);
+  if (deeper > 0) remarks.push(`${basename(folder)}: ${deeper} folders inside the classes' folders left out`);
   return { files, labels, remarks };
 }
 
@@ -172,8 +173,8 @@ export function listPictures(root: string, options: PictureFolderOptions = {}): 
     labels,
     ...parts,
     notes: {
-      validation: folders.validation ?? cut(shares.validation),
-      test: folders.test ?? cut(shares.test),
+      validation: (folders.validation && basename(folders.validation)) ?? cut(shares.validation),
+      test: (folders.test && basename(folders.test)) ?? cut(shares.test),
       sizes: { train: parts.train.length, validation: parts.validation.length, test: parts.test.length },
       majority: parts.test.length === 0 ? null : Math.max(...counts) / parts.test.length,
       remarks: [...train.remarks, ...(validation?.remarks ?? []), ...(test?.remarks ?? []), ...shared],

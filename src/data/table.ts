@@ -182,3 +182,21 @@ export async function readTable(path: string, options: TableOptions = {}): Promi
   }
   return READERS[ending](path, options);
 }
+
+/** Several files of one table, in order (the shards of a data set). @throws UserError when their columns differ. */
+export async function readTables(paths: readonly string[], options: TableOptions = {}): Promise<Table> {
+  const parts = [];
+  for (const path of paths) parts.push(await readTable(path, options));
+  const [first] = parts;
+  if (parts.length === 1) return first;
+  const other = parts.find(({ columns }) => columns.join('\n') !== first.columns.join('\n'));
+  if (other)
+    throw new UserError(`${other.source} has other columns than ${first.source}; parts of one table need the same`);
+  const owners = parts.flatMap((part) => part.rows.map((_, row) => ({ part, row })));
+  return {
+    ...first,
+    rows: parts.flatMap(({ rows }) => rows),
+    lines: (row) => owners[row].part.lines(owners[row].row),
+    place: (row) => owners[row].part.place(owners[row].row),
+  };
+}

@@ -26,6 +26,7 @@ import { startBackend } from '../tensor/backend';
 import type { Batch } from '../tensor/batch';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
+import { checkBatch, checkLabels, memoryLimit } from './checks';
 import { environmentOf } from './environment';
 import { readIdFile } from './json-file';
 import { openTask } from './open';
@@ -193,6 +194,8 @@ export async function studyGradients(request: GradientStudyRequest, dataDir: str
   const { model } = task;
   try {
     const targets = selectTargets(model, facts.asked.targets);
+    checkBatch(task, { batch }, memoryLimit(backend));
+    await checkLabels(task.train);
     const { counts, reference } = sizesOf(request, Math.floor(task.train.size / batch));
     const stream = batchesOf(task.train, batch, random.fork('order'));
     function* next(count: number): Generator<Batch, void> {

@@ -1,6 +1,6 @@
 /** Running a plan, and reading it back: every run is a record on disk, so an interrupted plan goes on where it stopped. */
 import { join } from 'node:path';
-import { Interrupted, UserError } from '../errors';
+import { Interrupted, messageOf, UserError } from '../errors';
 import { type Case, checkPlan, countRuns, gridOf, type Plan, tuningCase, type Variant } from './plan';
 import type { RunRecord } from './record';
 import { type RunContext, RunFailed, runExperiment } from './run';
@@ -133,16 +133,27 @@ function onDisk(records: string, { request, tuning }: PlannedRun): RunRecord | n
   return tuned && !tuning ? null : found;
 }
 
+/** Writes a record. @throws UserError with what the run found, which is on no disk then. */
+function keep(dir: string, record: RunRecord): void {
+  try {
+    writeRecord(dir, record);
+  } catch (error) {
+    const found = Object.entries(record.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+    const result = found.length > 0 ? `. The run ${record.id} itself found: ${found.join(', ')}` : '';
+    throw new UserError(`${messageOf(error)}${result}`, { cause: error });
+  }
+}
+
 async function runOnce(run: PlannedRun, context: PlanContext): Promise<RunRecord> {
   const dir = join(context.records, run.request.task);
   try {
     const record = await runExperiment(run.request, { ...context, tuning: run.tuning });
-    writeRecord(dir, record);
+    keep(dir, record);
     if (record.status === 'cancelled') throw new Interrupted('interrupted: the same command goes on from here');
     return record;
   } catch (error) {
     if (!(error instanceof RunFailed) || !diverged(error.record)) throw error;
-    writeRecord(dir, error.record);
+    keep(dir, error.record);
     return error.record;
   }
 }

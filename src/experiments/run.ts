@@ -9,12 +9,13 @@ import { countParams, disposeModel } from '../models/params';
 import { findTask } from '../tasks';
 import { paddingWaste } from '../tasks/dataset';
 import type { Metrics } from '../tasks/task';
-import { startBackend } from '../tensor/backend';
+import { backendInfo, startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
-import { type TrainingOptions, trainingSchema } from '../training/options';
+import { forSet, type TrainingOptions, trainingSchema } from '../training/options';
 import { trainableOf } from '../training/step';
 import { type TrainingProgress, train } from '../training/train';
 import { adaptTask } from './adapt-task';
+import { checkBatch, checkLabels, memoryLimit } from './checks';
 import { environmentOf } from './environment';
 import { Meter } from './meter';
 import { type Opened, openTask } from './open';
@@ -99,8 +100,11 @@ async function runLoaded(
   meter: Meter,
 ): Promise<void> {
   const { spec } = record;
-  const training = trainingSchema.parse(spec.training) as TrainingOptions;
+  const training = forSet(trainingSchema.parse(spec.training) as TrainingOptions, task.train.size);
   const targets = selectTargets(task.model, training.targets);
+  checkBatch(task, training, memoryLimit(backendInfo()));
+  findMethod(spec.method).check?.(targets, spec.methodOptions, training.steps);
+  await checkLabels(task.train);
   const parameters = countParams(task.model);
   const adapters = adaptersOf(record, request, task, targets, training, random, meter);
   const evaluate = (step: number, split: 'validation' | 'test') =>
@@ -133,7 +137,13 @@ async function runLoaded(
         options: training,
         random,
         onProgress: context.onProgress,
-        onEvaluate: async (step) => void (step < training.steps && (await evaluate(step, 'validation'))),
+        onEvaluate: async (step) => {
+          // the last step's is taken below, unless it is to be compared with those before
+          if (step === training.steps && training.patience === undefined) return undefined;
+          const metrics = await evaluate(step, 'validation');
+          const { metric, higherIsBetter } = record.primary;
+          return higherIsBetter ? -metrics[metric] : metrics[metric];
+        },
         signal: context.signal,
       }),
     );
@@ -143,6 +153,8 @@ async function runLoaded(
       ...record.notes,
       stepMode: result.mode,
       ...(result.why === null ? {} : { stepModeReason: result.why }),
+      ...(training.epochs !== undefined && { steps: training.steps }),
+      ...(result.bestStep !== null && { bestStep: result.bestStep, stepsTaken: step.length }),
     };
     meter.steps(result.stepTimes);
     meter.stepPeak(result.peakBytes);
@@ -152,8 +164,10 @@ async function runLoaded(
       record.status = 'cancelled';
       return;
     }
-    if (training.steps > 0 || context.tuning) await evaluate(training.steps, 'validation');
-    if (!context.tuning) record.metrics = await evaluate(training.steps, 'test');
+    const last = result.bestStep ?? training.steps;
+    const known = record.evaluations.some(({ step, split }) => step === last && split === 'validation' && last > 0);
+    if ((training.steps > 0 || context.tuning) && !known) await evaluate(last, 'validation');
+    if (!context.tuning) record.metrics = await evaluate(last, 'test');
     await context.onTrained?.(task, adapters);
     record.status = 'completed';
   } finally {

@@ -1,22 +1,10 @@
 /** Records on disk: one JSON file a run, written atomically. */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf, UserError } from '../errors';
 import { writeFileAtomic } from '../formats/atomic';
+import { prepareFolder } from './folders';
 import { type FileKind, readIdFile } from './json-file';
 import { packRecord, type RunRecord, recordSchema } from './record';
-
-/** Makes the folder. @throws UserError, naming the command's option for it, when it cannot be made or written. */
-export function prepareFolder(dir: string, option = '--out'): void {
-  try {
-    mkdirSync(dir, { recursive: true });
-    accessSync(dir, constants.W_OK);
-  } catch (error) {
-    throw new UserError(
-      `cannot make the folder ${dir} or write into it: ${messageOf(error)}. Choose another with ${option} DIR`,
-    );
-  }
-}
 
 const width = 120;
 

@@ -15,11 +15,16 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name is too long; shorten it',
 };
 
+/** Why a path cannot be written, and what to do. */
+export function writeRemedy(error: unknown): string {
+  return REMEDIES[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
+}
+
 /** A failed write as an error that names the path, the reason and the remedy; null when it is no error of the system. */
 export function writeError(file: string, error: unknown): UserError | null {
   const code = (error as NodeJS.ErrnoException).code;
   if (error instanceof UserError || code === undefined) return null;
-  return new UserError(`Cannot write ${file}: ${REMEDIES[code] ?? messageOf(error)}.`, { cause: error });
+  return new UserError(`Cannot write ${file}: ${writeRemedy(error)}.`, { cause: error });
 }
 
 let counter = 0;

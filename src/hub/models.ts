@@ -58,13 +58,15 @@ export const modelsFolder = (data?: string): string => join(dataFolder(data), 'm
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? -1;
 
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
 /** Not needed for a model to work. */
 const DOCS = /^(README|LICEN[CS]E)/;
 
 /** A known model's folder in `models/`: a wheel's files with their sizes, or what a person put there. */
 function unpackedHere(model: KnownModel, data?: string): ModelHere | null {
   const folder = join(modelsFolder(data), model.name);
-  if (!existsSync(folder)) return null;
+  if (!isFolder(folder)) return null;
   const { files } = model.wheel ?? {};
   const right = files?.filter(({ to, bytes }) => sizeOf(join(folder, to)) === bytes);
   const whole = files ? files.every((file) => right?.includes(file) || DOCS.test(file.to)) : isModelFolder(folder);
@@ -229,7 +231,7 @@ const onlyHere = { parameters: null, licence: null, bytes: null };
 /** Whole models in the hub's cache that no known name stands for, by what their branches and tags point at. */
 async function cached(have: ReadonlySet<string | undefined>): Promise<ListedModel[]> {
   const { cache } = hubSettings();
-  if (!statSync(cache, { throwIfNoEntry: false })?.isDirectory()) return [];
+  if (!isFolder(cache)) return [];
   const listed: ListedModel[] = [];
   for (const entry of readdirSync(cache).sort()) {
     const match = /^models--(.+?)--(.+)$/.exec(entry);
@@ -256,12 +258,12 @@ async function cached(have: ReadonlySet<string | undefined>): Promise<ListedMode
 /** Folders that a person put into `models/` under names of their own. */
 function ownFolders(known: readonly KnownModel[], data?: string): ListedModel[] {
   const home = modelsFolder(data);
-  if (!existsSync(home)) return [];
+  if (!isFolder(home)) return [];
   const own = readdirSync(home).filter((name) => !name.startsWith('.') && !known.some((model) => model.name === name));
   return own
     .sort()
     .map((name) => ({ name, folder: join(home, name) }))
-    .filter(({ folder }) => statSync(folder).isDirectory() && isModelFolder(folder))
+    .filter(({ folder }) => isFolder(folder) && isModelFolder(folder))
     .map(({ name, folder }) => ({
       name,
       title: titleOf(folder),

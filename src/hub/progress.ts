@@ -56,6 +56,7 @@ export function transferLines(
   let last = Number.NEGATIVE_INFINITY;
   let started = 0;
   let first = 0;
+  let finished = false;
   const line = (text: string) => {
     if (open) stream.write('\n');
     open = false;
@@ -66,6 +67,7 @@ export function transferLines(
       // in a log the plan is the first word, the next comes when there is something to tell
       last = stream.isTTY ? Number.NEGATIVE_INFINITY : performance.now();
       started = 0;
+      finished = false;
       line(`${name}: ${bytesText(bytes)} in ${files} file${files === 1 ? '' : 's'} from ${from} to ${to}`);
     },
     onNote: line,
@@ -74,6 +76,9 @@ export function transferLines(
       // the speed is that of this run: what was there before did not come now
       if (started === 0) [started, first] = [now, done];
       const whole = done >= total;
+      // the end is told once, however often it is reached
+      if (whole && finished) return;
+      finished = whole;
       if (now - last < (stream.isTTY ? TERMINAL_MS : LOG_MS) && !whole) return;
       last = now;
       const seconds = (now - started) / 1000;

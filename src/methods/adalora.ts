@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { UserError } from '../errors';
 import type { Schedule } from './adalora-allocation';
 import { AdaLoraAdapters, type Pruning } from './forms/adalora';
-import { checkRank, initOf } from './init';
+import { checkRank, checkSameRank, initOf } from './init';
 import { defineMethod } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -60,6 +60,10 @@ export const adaLora = defineMethod({
   title: 'AdaLoRA',
   reference: 'Zhang et al. 2023, algorithm 1',
   options,
+  check: (targets, o, steps) => {
+    checkSameRank(targets, { rank: o.initRank });
+    scheduleOf(o, targets.length, steps);
+  },
   init: ({ model, targets, random, steps }, o) => {
     const schedule = scheduleOf(o, targets.length, steps);
     const rank = o.initRank;

@@ -1,7 +1,7 @@
 /** DoRA (Liu et al. 2024): LoRA of the direction, and a trained length of every row (forms/dora.ts). */
 import { z } from 'zod';
 import { DoraAdapters } from './forms/dora';
-import { loraInit } from './init';
+import { checkSameRank, loraInit } from './init';
 import { defineMethod } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -12,6 +12,7 @@ export const dora = defineMethod({
   title: 'DoRA',
   reference: 'Liu et al. 2024, eq. 5 and 11',
   options,
+  check: checkSameRank,
   init: ({ model, targets, random }, { rank, alpha }) =>
     new DoraAdapters(model, loraInit(targets, rank, alpha / rank, random), { method: 'dora' }),
 });

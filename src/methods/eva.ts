@@ -8,7 +8,7 @@ import { UserError } from '../errors';
 import type { LinearLayer } from '../models/model';
 import type { InputComponents } from './activations';
 import { LoraAdapters } from './forms/lora';
-import { initOf } from './init';
+import { checkSameRank, initOf } from './init';
 import { defineMethod } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -51,8 +51,10 @@ export const eva = defineMethod({
   reference: 'Paischer et al. 2024, algorithm 1',
   measures: 'activations',
   options,
+  check: checkSameRank,
   prepare: (measure, o) => measure.inputs(o).activations,
   init: ({ model, targets }, { rank, alpha, rho }, measured) => {
+    checkSameRank(targets, { rank });
     const found = new Map(
       targets.map((layer): [string, InputComponents] => {
         const own = measured.get(layer.name);

@@ -45,6 +45,7 @@ export const full = defineMethod({
   name: 'full',
   title: 'Full fine-tuning',
   reference: 'all weights trained',
+  trainsBase: true,
   options,
   init: ({ model, targets }) => trainBase('full', model, targets, [...model.params.keys()]),
 });
@@ -53,6 +54,7 @@ export const fullTargets = defineMethod({
   name: 'full-targets',
   title: 'Full fine-tuning of the targets',
   reference: "target matrices trained, as in GoRA's scripts",
+  trainsBase: true,
   options,
   init: ({ model, targets }) =>
     trainBase(

@@ -4,15 +4,20 @@ import type { AdaptedLayer } from '../formats/peft-layer';
 import type { LinearLayer } from '../models/model';
 import type { Random } from '../tensor/random';
 
-/** @throws UserError when the rank does not fit the layer. */
-export function checkRank(layer: LinearLayer, rank: number): void {
+/** @param what the option, for the message. @throws UserError when the rank does not fit the layer. */
+export function checkRank(layer: LinearLayer, rank: number, what = 'rank'): void {
   const most = Math.min(layer.in, layer.out);
   if (!Number.isInteger(rank) || rank < 1 || rank > most) {
     throw new UserError(
-      `rank ${rank} does not fit ${layer.name} [${layer.out}, ${layer.in}]: choose an integer from 1 to ${most}, or exclude the layer with targets`,
+      `${what} ${rank} does not fit ${layer.name} [${layer.out}, ${layer.in}]: choose an integer from 1 to ${most}, or exclude the layer with targets`,
     );
   }
 }
+
+/** `check` of methods that give every layer the same rank. */
+export const checkSameRank = (targets: readonly LinearLayer[], { rank }: { readonly rank: number }): void => {
+  for (const layer of targets) checkRank(layer, rank);
+};
 
 /** The init of one layer. @param a A [rank, in]. @param b B [out, rank], default 0. */
 export function initOf(

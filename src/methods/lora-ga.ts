@@ -12,9 +12,9 @@ import type { LinearLayer, Model } from '../models/model';
 import { param } from '../models/params';
 import type { Random } from '../tensor/random';
 import { LoraAdapters } from './forms/lora';
-import { initOf, takenOffBase } from './init';
+import { checkRank, initOf, takenOffBase } from './init';
 import { defineMethod } from './method';
-import { alphaOption, rankOption } from './options';
+import { alphaOption, positiveFloat, rankOption } from './options';
 import { columnsFrom, gradientOf, range, rowsFrom, svdOption, topSingular } from './svd-init';
 
 const fields = z.strictObject({
@@ -26,7 +26,7 @@ const fields = z.strictObject({
     .default('ArB2r')
     .describe('which singular vectors A and B take; gaussian: random ones of the same length, no gradient'),
   scale: z.enum(['stable', 'unit', 'gd', 'weight']).default('stable').describe('length of the init'),
-  stableGamma: z.number().positive().default(16).describe('γ of the stable scale d_out^¼/√γ'),
+  stableGamma: positiveFloat.default(16).describe('γ of the stable scale d_out^¼/√γ'),
   normClip: z.boolean().default(false).describe("shrink the init to the weight's largest entry"),
   variant: z.enum(['paper', 'peft']).default('paper').describe('peft: as Hugging Face PEFT begins'),
   svd: svdOption,
@@ -113,6 +113,15 @@ function gaussianInit(model: Model, layer: LinearLayer, o: Options, random: Rand
   return initOf(layer, rank, scaleOf(o), a, normals('B', layer.out * rank, layer.out, length.b));
 }
 
+/** @throws UserError when a layer has too few singular pairs for A and B. */
+function checkPairs(layer: LinearLayer, { rank, direction }: Options): void {
+  checkRank(layer, rank);
+  if (direction === 'gaussian' || 2 * rank <= Math.min(layer.in, layer.out)) return;
+  throw new UserError(
+    `LoRA-GA needs 2·rank ≤ min(in, out): rank ${rank} is too large for ${layer.name} [${layer.out}, ${layer.in}]`,
+  );
+}
+
 /** The init along the gradient's singular vectors. @throws UserError when the rank is too large for the layer. */
 function gradientInit(
   model: Model,
@@ -123,11 +132,7 @@ function gradientInit(
   random: Random,
 ): AdaptedLayer {
   const { rank } = o;
-  if (2 * rank > Math.min(layer.in, layer.out)) {
-    throw new UserError(
-      `LoRA-GA needs 2·rank ≤ min(in, out): rank ${rank} is too large for ${layer.name} [${layer.out}, ${layer.in}]`,
-    );
-  }
+  checkPairs(layer, o);
   const { u, s, v } = topSingular(gradient, layer, 2 * rank, o.svd, random);
   const take = directions({ ...o, direction }, random);
   const length = lengths(model, layer, o, s[take.b[0]], random);
@@ -161,6 +166,9 @@ export const loraGa = defineMethod({
   reference: 'Wang et al. 2024, theorems 3.1 and 3.2',
   measures: 'gradients',
   options,
+  check: (targets, o) => {
+    for (const layer of targets) checkPairs(layer, o);
+  },
   prepare: (measure, { gradientBatches }) => measure.gradients({ batches: gradientBatches }),
   init: ({ model, targets, random }, o, measured) => {
     const layers = targets.map((layer) => {

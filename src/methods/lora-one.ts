@@ -4,16 +4,16 @@
  */
 import { z } from 'zod';
 import { LoraAdapters } from './forms/lora';
-import { checkRank, initOf } from './init';
+import { checkRank, checkSameRank, initOf } from './init';
 import { defineMethod } from './method';
-import { alphaOption, rankOption } from './options';
+import { alphaOption, positiveFloat, rankOption } from './options';
 import { columnsFrom, gradientOf, range, rowsFrom, svdOption, topSingular } from './svd-init';
 
 const options = z.strictObject({
   rank: rankOption,
   alpha: alphaOption,
   gradientBatches: z.int().positive().default(8).describe('batches the gradient is averaged over'),
-  gamma: z.number().positive().default(128).describe('γ, divides the init'),
+  gamma: positiveFloat.default(128).describe('γ, divides the init'),
   svd: svdOption,
 });
 
@@ -23,6 +23,7 @@ export const loraOne = defineMethod({
   reference: 'Zhang et al. 2025, algorithm 1',
   measures: 'gradients',
   options,
+  check: checkSameRank,
   prepare: (measure, { gradientBatches }) => measure.gradients({ batches: gradientBatches }),
   init: ({ model, targets, random }, { rank, alpha, gamma, svd }, measured) => {
     const layers = targets.map((layer) => {

@@ -1,7 +1,7 @@
 /** LoRA+ (Hayou et al. 2024): LoRA whose B learns 16 times as fast as A. */
 import { z } from 'zod';
 import { LoraAdapters } from './forms/lora';
-import { loraInit } from './init';
+import { checkSameRank, loraInit } from './init';
 import { defineMethod } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -13,6 +13,7 @@ export const loraPlus = defineMethod({
   reference: 'Hayou et al. 2024, λ = 2⁴',
   options,
   training: { loraPlusRatio: 16 },
+  check: checkSameRank,
   init: ({ model, targets, random }, { rank, alpha }) =>
     new LoraAdapters(model, loraInit(targets, rank, alpha / rank, random), { method: 'lora+' }),
 });

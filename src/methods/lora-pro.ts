@@ -14,7 +14,7 @@ import { z } from 'zod';
 import type { LinearLayer } from '../models/model';
 import { gram, type HostMatrix, matMul, solveRight, symmetricEigen, transpose } from '../tensor/linalg';
 import { LoraAdapters } from './forms/lora';
-import { loraInit } from './init';
+import { checkSameRank, loraInit } from './init';
 import { defineMethod } from './method';
 import { alphaOption, rankOption } from './options';
 
@@ -96,6 +96,7 @@ export const loraPro = defineMethod({
   title: 'LoRA-Pro',
   reference: 'Wang et al. 2024, theorems 2.1–2.3',
   options,
+  check: checkSameRank,
   init: ({ model, targets, random }, { rank, alpha }) =>
     new LoraProAdapters(model, loraInit(targets, rank, alpha / rank, random), { method: 'lora-pro' }),
 });

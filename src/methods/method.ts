@@ -88,10 +88,17 @@ interface Description<S extends z.ZodType> {
   readonly recordNames?: Readonly<Record<string, string>>;
   /** Training options that belong to the method (LoRA+: `loraPlusRatio`); a run's own settings win. */
   readonly training?: Readonly<Record<string, unknown>>;
+  /** The base weights themselves are trained: there is no adapter to save, and the base cannot be in 4 bits. */
+  readonly trainsBase?: boolean;
 }
 
 /** The parts of a method. `M` is what it measures, `undefined` where that is nothing. */
 export interface MethodParts<S extends z.ZodType, M> extends Description<S> {
+  /**
+   * Refuses options that cannot work on these layers or in so many steps, with all that can be known before anything is
+   * measured.
+   */
+  check?(targets: readonly LinearLayer[], options: z.output<S>, steps?: number): void;
   /** Asks for what the init needs. */
   prepare?(measure: Measure, options: z.output<S>, site: Site): M;
   init(site: Site, options: z.output<S>, measured: M): Adapters;
@@ -102,6 +109,8 @@ export type Phases = <T>(name: 'measure' | 'init', work: () => T) => T;
 
 /** A method: one file, registered once. Made by `defineMethod`; used through `adapt`. */
 export interface Method<S extends z.ZodType = z.ZodType> extends Description<S> {
+  /** Refuses options that cannot work, with all that can be known before anything is measured. @throws UserError */
+  check(targets: readonly LinearLayer[], options: unknown, steps?: number): void;
   /** Checks the options, measures and makes the adapters. @throws UserError on options that are none of the method's. */
   start(site: Site, options: unknown, measure: Measure, phases: Phases): Adapters;
 }
@@ -127,12 +136,15 @@ export function recordedNames(
 
 /** A method out of its parts; the types of its options and of what it measures stay inside. */
 export function defineMethod<S extends z.ZodType, M = undefined>(parts: MethodParts<S, M>): Method<S> {
-  const { prepare, init, ...description } = parts;
+  const { check, prepare, init, ...description } = parts;
+  const parsed = (given: unknown) =>
+    parseOptions(parts.options, currentNames(parts, given as Record<string, unknown>), `method ${parts.name}`);
   return {
     ...description,
+    check: (targets, given, steps) => check?.(targets, parsed(given), steps),
     start: (site, given, measure, phases) => {
-      const named = currentNames(parts, given as Record<string, unknown>);
-      const options = parseOptions(parts.options, named, `method ${parts.name}`);
+      const options = parsed(given);
+      check?.(site.targets, options, site.steps);
       const measured = phases('measure', () => prepare?.(measure, options, site));
       return phases('init', () => init(site, options, measured as M));
     },

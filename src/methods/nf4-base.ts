@@ -154,7 +154,12 @@ export function baseInNf4(
 }
 
 function refuseBaseTraining({ title }: Pick<Method, 'title'>, { trainable }: Adapters): void {
-  if (!trainable.some(({ group }) => group === 'base')) return;
+  checkNf4({ title, trainsBase: trainable.some(({ group }) => group === 'base') });
+}
+
+/** @throws UserError when a method cannot stand over a base in 4 bits, as far as its name tells. */
+export function checkNf4({ title, trainsBase }: Pick<Method, 'title' | 'trainsBase'>): void {
+  if (!trainsBase) return;
   throw new UserError(`${title} trains the base weights, and NF4 weights cannot be trained. Use base float32`);
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { param } from '../models/params';
 import { qr } from '../tensor/linalg';
 import { LoraAdapters } from './forms/lora';
-import { checkRank, initOf, takenOffBase } from './init';
+import { checkRank, checkSameRank, initOf, takenOffBase } from './init';
 import { defineMethod } from './method';
 import { alphaOption, rankOption } from './options';
 import { columnsFrom, range } from './svd-init';
@@ -15,6 +15,7 @@ export const olora = defineMethod({
   title: 'OLoRA',
   reference: 'Büyükakyüz 2024, algorithm 1',
   options,
+  check: checkSameRank,
   init: ({ model, targets }, { rank, alpha }) => {
     const layers = targets.map((layer) => {
       checkRank(layer, rank);

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { param } from '../models/params';
 import { LoraAdapters } from './forms/lora';
-import { checkRank, initOf, takenOffBase } from './init';
+import { checkRank, checkSameRank, initOf, takenOffBase } from './init';
 import { defineMethod } from './method';
 import { alphaOption, rankOption } from './options';
 import { columnsFrom, range, rowsFrom, svdOption, topSingular } from './svd-init';
@@ -22,6 +22,7 @@ export const pissa = defineMethod({
   title: 'PiSSA',
   reference: 'Meng et al. 2024, eq. 2–4',
   options,
+  check: checkSameRank,
   init: ({ model, targets, random }, { rank, alpha, svd, iterations }) => {
     const scale = alpha / rank;
     const layers = targets.map((layer) => {

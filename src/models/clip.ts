@@ -42,9 +42,9 @@ export const clip: Architecture = {
   types: ['clip', 'clip_vision_model'],
   unused: /embeddings\.position_ids$|^text_model\.|^text_projection\.|^logit_scale$|^visual_projection\.weight$/,
   build: (given) => {
-    // a whole CLIP keeps the tower's keys under `vision_config`
+    // a whole CLIP keeps the tower's keys under `vision_config`, but for the projection's size, which is its own
     const whole = given.config.vision_config as Record<string, unknown> | undefined;
-    const config = whole ? { projection_dim: given.config.projection_dim ?? 512, ...whole } : given.config;
+    const config = whole ? { ...whole, projection_dim: given.config.projection_dim ?? 512 } : given.config;
     const c = parseConfig(schema, config, given.source, given.warn);
     const [dim, heads] = [c.hidden_size, c.num_attention_heads];
     const { side, patches } = patchesOf(given, c);
@@ -81,7 +81,7 @@ export const clip: Architecture = {
     const projected = given.has('visual_projection.weight');
     const project = projected ? tree.dense('visual_projection', { in: dim, out: c.projection_dim, bias: false }) : null;
     const plan = planHead(given, 'classifier.weight');
-    const head = plan && tree.dense('classifier', { in: dim, out: plan.outputs });
+    const head = plan && tree.dense('classifier', { in: dim, out: plan.outputs, init: dim ** -0.5 });
     if (plan && !plan.kept) tree.head.push('classifier.weight', 'classifier.bias');
 
     /** Before the last norm, as Hugging Face's `last_hidden_state`. */

@@ -8,6 +8,7 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
+import { UserError } from '../errors';
 import type { Tensors } from '../tensor/batch';
 import { gradientOp } from '../tensor/grad';
 import { sigmoidGrad, sparseCrossEntropy } from '../tensor/native-ops';
@@ -212,6 +213,27 @@ export function attention(
   return mixValues(bias ? tf.add(scores, bias) : scores, v);
 }
 
+let smoothing = 0;
+let smoothed = false;
+
+/**
+ * Runs `work` with every cross-entropy's labels smoothed (Szegedy et al. 2016): share `epsilon` of a label goes to all
+ * classes alike, as PyTorch's `label_smoothing`. A loss knows no trainer, so this is said around it.
+ * @throws UserError when `work` has no cross-entropy.
+ */
+export function smoothLabels<T>(epsilon: number, work: () => T): T {
+  if (epsilon === 0) return work();
+  const before = smoothing;
+  [smoothing, smoothed] = [epsilon, false];
+  try {
+    const result = work();
+    if (smoothed) return result;
+  } finally {
+    smoothing = before;
+  }
+  throw new UserError('labelSmoothing: the loss of this task is no cross-entropy. Leave it out');
+}
+
 /**
  * Mean cross-entropy in nats. logits [n, classes], labels int32 [n], weights [n] (0 = position ignored)
  * or null for all ones. The mean is over the sum of weights.
@@ -219,12 +241,23 @@ export function attention(
 export function crossEntropy(logits: Tensor2D, labels: Tensor1D, weights: Tensor1D | null): Scalar {
   const n = logits.shape[0];
   const share = weights ? tf.div(weights, tf.sum(weights)) : tf.fill([n], 1 / n);
+  const smooth = smoothing;
+  smoothed = true;
+  const classes = logits.shape[1];
   return gradientOp(
     { logits },
     (save) => {
       const { loss, slope } = sparseCrossEntropy(logits, labels);
-      save([slope, share]);
-      return tf.sum(tf.mul(loss, share));
+      if (smooth === 0) {
+        save([slope, share]);
+        return tf.sum(tf.mul(loss, share));
+      }
+      // −Σ q·log p with q = (1 − ε)·hot + ε/k, and its slope p − q = slope + ε·(hot − 1/k)
+      const logs = tf.logSoftmax(logits);
+      const hot = tf.sub(tf.exp(logs), slope);
+      save([tf.add(slope, tf.mul(tf.sub(hot, 1 / classes), smooth)), share]);
+      const both = tf.sub(tf.mul(loss, 1 - smooth), tf.mul(tf.mean(logs, 1), smooth));
+      return tf.sum(tf.mul(both, share));
     },
     (dy, [slope, share]) => ({
       logits: () => tf.mul(slope, tf.mul(tf.expandDims(share, 1), dy)),

@@ -52,11 +52,18 @@ const schema = z.object({
   partial_rotary_factor: only(1, null),
 });
 
+/** What a Mistral's configuration means that does not say `sliding_window`, tokens. */
+const MISTRAL_WINDOW = 4096;
+
 /** Mistral's window is always on; Qwen2's waits for `use_sliding_window`. */
 function refuseWindow(c: z.infer<typeof schema>, source: string): void {
-  if (c.model_type !== 'qwen2' && c.model_type !== 'qwen3' && (c.sliding_window ?? null) !== null) {
+  if (c.model_type === 'qwen2' || c.model_type === 'qwen3') return;
+  const said = c.sliding_window !== undefined;
+  const unsaid = c.model_type === 'mistral' && c.max_position_embeddings > MISTRAL_WINDOW ? MISTRAL_WINDOW : null;
+  const window = said ? c.sliding_window : unsaid;
+  if (window !== null) {
     throw new UserError(
-      `${source}: sliding_window: ${c.sliding_window} changes the computation of long texts and is not supported; set it to null to use texts shorter than that alone`,
+      `${source}: sliding_window: ${window}${said ? '' : ', which is meant where the key is missing,'} changes the computation of long texts and is not supported; set it to null to use texts shorter than that alone`,
     );
   }
 }
@@ -79,8 +86,9 @@ export const llama: Architecture<Decoder> = {
         `${source}: num_attention_heads ${heads} is not a multiple of num_key_value_heads ${kvHeads}`,
       );
     }
-    const scaling = c.rope_parameters ?? c.rope_scaling ?? null;
-    const periods = rotaryPeriods(size, c.rope_theta ?? scaling?.rope_theta ?? 10000, scaling, source);
+    // where two places say it, transformers takes these
+    const scaling = c.rope_scaling ?? c.rope_parameters ?? null;
+    const periods = rotaryPeriods(size, scaling?.rope_theta ?? c.rope_theta ?? 10000, scaling, source);
     const pairs: RotaryPairs = c.rope_interleaved ? 'interleaved' : 'halves';
     const qkvBias = c.attention_bias || c.model_type === 'qwen2';
 

@@ -3,7 +3,7 @@ import type { Tensor3D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { UserError } from '../errors';
-import { count } from './config';
+import { count, only } from './config';
 
 /** How the features of a head pair up: neighbours (llama2.c) or halves (Hugging Face). */
 export type RotaryPairs = 'interleaved' | 'halves';
@@ -18,6 +18,7 @@ export const ropeScaling = z.looseObject({
   low_freq_factor: z.number().positive().optional(),
   high_freq_factor: z.number().positive().optional(),
   original_max_position_embeddings: count.optional(),
+  partial_rotary_factor: only(1, null),
 });
 export type RopeScaling = z.infer<typeof ropeScaling>;
 

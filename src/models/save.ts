@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSy
 import { basename, dirname, join } from 'node:path';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../formats/atomic';
+import { configJson } from '../formats/config-json';
 import type { DType } from '../formats/dtypes';
 import { type TensorToWrite, writeSafetensors } from '../formats/safetensors-write';
 import type { Model } from './model';
@@ -88,10 +89,7 @@ export async function saveModel(model: Model, folder: string, options: SaveModel
   try {
     writeWeights(made, await storedForm(model, dtype), bytesOf[dtype], maxShardBytes);
     const { torch_dtype: _, dtype: __, ...config } = model.config as Record<string, unknown>;
-    writeFileAtomic(
-      join(made, 'config.json'),
-      `${JSON.stringify({ ...config, torch_dtype: typeName[dtype] }, null, 2)}\n`,
-    );
+    writeFileAtomic(join(made, 'config.json'), configJson({ ...config, torch_dtype: typeName[dtype] }));
     if (from) {
       for (const file of readdirSync(from)) if (COMPANIONS.test(file)) copyFileSync(join(from, file), join(made, file));
     }

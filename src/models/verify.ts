@@ -1,7 +1,10 @@
 /**
  * Compares a model folder with the `golden.json` beside it: outputs, the norm of the loss's gradient by weight, and
  * greedy tokens, as another implementation computed them. The file holds `inputs` and `outputs` under Hugging Face's
- * names, and `grad_norms` by weight.
+ * names, `grad_norms` by weight, and `image_size` where the pictures are not of the configuration's size.
+ *
+ * Without labels the loss is the sum of the squared outputs: of `image_embeds` where the file has them, else of
+ * `last_hidden_state` over the places that are not padding. Greedy prompts may differ in length.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,6 +25,7 @@ export interface Golden {
   readonly inputs: Readonly<Record<string, Numbers>>;
   readonly outputs: Readonly<Record<string, Numbers>>;
   readonly grad_norms?: Readonly<Record<string, number>>;
+  readonly image_size?: number;
 }
 
 /** What one folder's check found. Differences are relative to the largest value of the output. */
@@ -76,10 +80,15 @@ function targetsOf(labels: number[][], shift: 0 | 1): { targets: Tensor; weights
 /** The golden's inputs as the model takes them. Caller disposes. */
 export function goldenBatch(model: Model, { inputs }: Pick<Golden, 'inputs'>): Batch {
   const ints = (values: Numbers) => tf.tensor2d(rowsOf(values), undefined, 'int32');
-  if (model.kind === 'image') {
-    const pixels = tf.tensor4d(inputs.pixel_values as number[][][][]);
-    return inputs.labels === undefined ? { pixels } : { pixels, labels: tf.tensor1d(flat(inputs.labels), 'int32') };
-  }
+  /** One label an example; a text's may be a number. */
+  const labelled = (): Batch => {
+    if (inputs.labels === undefined) return {};
+    const labels = flat(inputs.labels);
+    const regress = labels.some((label) => !Number.isInteger(label));
+    return { labels: tf.tensor1d(labels, regress ? 'float32' : 'int32') };
+  };
+  if (model.kind === 'image') return { pixels: tf.tensor4d(inputs.pixel_values as number[][][][]), ...labelled() };
+  if (model.kind === 'features') return { features: tf.tensor3d(inputs.features as number[][][]), ...labelled() };
   const tokens = ints(inputs.input_ids);
   if (model.kind === 'causal') return { tokens, ...targetsOf(rowsOf(inputs.labels), 1) };
   const tokenMask = tf.tensor2d(rowsOf(inputs.attention_mask));
@@ -89,18 +98,17 @@ export function goldenBatch(model: Model, { inputs }: Pick<Golden, 'inputs'>): B
     const shifted = labels.map((row) => [start, ...row.slice(0, -1).map((label) => (label < 0 ? start : label))]);
     return { tokens, tokenMask, decoderTokens: tf.tensor2d(shifted, undefined, 'int32'), ...targetsOf(labels, 0) };
   }
-  const labels = flat(inputs.labels);
-  const regress = labels.some((label) => !Number.isInteger(label));
   return {
     tokens,
     tokenMask,
     ...(inputs.token_type_ids !== undefined && { tokenTypes: ints(inputs.token_type_ids) }),
-    labels: tf.tensor1d(labels, regress ? 'float32' : 'int32'),
+    ...labelled(),
   };
 }
 
 /** Largest difference over the places that `keep` names, relative to the largest expected value. */
 function difference(actual: ArrayLike<number>, expected: readonly number[], keep: (index: number) => boolean): number {
+  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
   let [most, worst] = [0, 0];
   expected.forEach((value, i) => {
     if (!keep(i)) return;
@@ -132,21 +140,23 @@ function hasOutput(model: Model, batch: Batch, name: string): boolean {
   return ['logits', 'image_embeds', 'encoder_last_hidden_state', 'loss'].includes(name);
 }
 
-function compute(model: Model, batch: Batch, name: string): Tensor {
+function compute(model: Model, golden: Golden, batch: Batch, name: string): Tensor {
   const net = baseNet(model);
   if (model.states && /hidden_state/.test(name)) return model.states(net, batch);
   if (name !== 'loss') return model.logits(net, batch);
-  // without labels the golden's loss is the sum of the squared outputs
-  if (model.kind === 'image' && !('labels' in batch)) return tf.sum(tf.square(model.logits(net, batch)));
-  return model.loss(net, batch);
+  if (golden.inputs.labels !== undefined) return model.loss(net, batch);
+  if (golden.outputs.image_embeds !== undefined || !model.states) return tf.sum(tf.square(model.logits(net, batch)));
+  const states = model.states(net, batch);
+  const seen = batch.tokenMask ? tf.mul(states, tf.reshape(batch.tokenMask, [-1, 1])) : states;
+  return tf.sum(tf.square(seen));
 }
 
-function gradientNorms(model: Model, batch: Batch): Map<string, number> {
+function gradientNorms(model: Model, golden: Golden, batch: Batch): Map<string, number> {
   const variables = [...model.params.values()];
   for (const one of variables) one.trainable = true;
   try {
     const byVariable = new Map([...model.params].map(([name, one]) => [one.name, name]));
-    const { value, grads } = tf.variableGrads(() => compute(model, batch, 'loss') as Scalar, variables);
+    const { value, grads } = tf.variableGrads(() => compute(model, golden, batch, 'loss') as Scalar, variables);
     value.dispose();
     const norms = new Map<string, number>();
     for (const [key, grad] of Object.entries(grads)) {
@@ -166,9 +176,11 @@ async function greedy(model: Model, golden: Golden, batch: Batch): Promise<Verif
   const expected = golden.outputs.greedy as number[][] | undefined;
   if (!expected) return null;
   const net = baseNet(model);
+  const prompts = rowsOf(golden.inputs.greedy_prompt ?? []);
+  const longest = Math.max(...expected.map((row) => row.length));
   const written =
     model.kind === 'causal'
-      ? await generateBatch(model as Decoder, net, rowsOf(golden.inputs.greedy_prompt), expected[0].length)
+      ? await generateBatch(model as Decoder, net, prompts, longest)
       : (await generateAnswers(model as EncoderDecoder, net, batch, expected[0].length - 1, -1)).map((row) => [
           (model as EncoderDecoder).start,
           ...row,
@@ -183,7 +195,7 @@ export async function verifyFolder(folder: string): Promise<Verification> {
   if (!existsSync(path)) throw new UserError(`${folder} has no ${GOLDEN_FILE} to compare with`);
   const golden = JSON.parse(readText(path, 'golden')) as Golden;
   const [began, before] = [performance.now(), peakMiB()];
-  const { model, config } = await loadModel(folder);
+  const { model, config } = await loadModel(folder, { imageSize: golden.image_size });
   const loadSeconds = (performance.now() - began) / 1000;
   const loadMiB = peakMiB() - before;
   const batch = goldenBatch(model, golden);
@@ -191,11 +203,11 @@ export async function verifyFolder(folder: string): Promise<Verification> {
     const outputs: Record<string, number> = {};
     for (const name of Object.keys(golden.outputs)) {
       if (!hasOutput(model, batch, name)) continue;
-      const actual = tf.tidy(() => compute(model, batch, name));
+      const actual = tf.tidy(() => compute(model, golden, batch, name));
       outputs[name] = await differenceFrom(golden, model, name, actual);
       actual.dispose();
     }
-    const norms = golden.grad_norms && gradientNorms(model, batch);
+    const norms = golden.grad_norms && gradientNorms(model, golden, batch);
     const names = Object.keys(golden.grad_norms ?? {});
     const missing = names.filter((name) => !norms?.has(name));
     if (missing.length > 0) throw new UserError(`${path}: the model has no weight ${missing.slice(0, 3).join(', ')}`);

@@ -1,4 +1,5 @@
 /** A rank study as a table, a heat map, a map for the terminal, and PEFT's `rank_pattern`. */
+import { basename } from 'node:path';
 import type { RankStudy } from '../experiments/rank-study';
 import { layerHeatmap } from './charts/layer-heatmap';
 import { layerPlaces } from './charts/layers';
@@ -12,10 +13,13 @@ export const fileName = (text: string): string =>
     .replace(/^-+|-+$/g, '')
     .slice(-80);
 
-const nameOf = ({ model, task }: RankStudy) => `ranks-${fileName(task)}-${fileName(model)}`;
+/** A model's name without the way to it. */
+export const modelLabel = (model: string): string => (/^hf:|^[^/\\]*$/.test(model) ? model : basename(model));
+
+const nameOf = ({ model, task }: RankStudy) => `ranks-${fileName(task)}-${fileName(modelLabel(model))}`;
 
 const subtitleOf = (study: RankStudy) =>
-  `${study.task}, ${study.model}, rank ${study.rank} (${study.minRank}–${study.maxRank}), ${study.batches} batches of ${study.batchSize}, seed ${study.seed}`;
+  `${study.task}, ${modelLabel(study.model)}, rank ${study.rank} (${study.minRank}–${study.maxRank}), ${study.batches} batches of ${study.batchSize}, seed ${study.seed}`;
 
 interface Place {
   readonly row: string;

@@ -17,7 +17,7 @@ import { fitHeadByProbe } from './kinds/classify';
 import { evaluateScores } from './kinds/scored';
 import { eachPart } from './parts';
 import { scoreTitle } from './score';
-import type { Task } from './task';
+import { type Task, taskName } from './task';
 
 export interface ImageFolderOptions extends PictureFolderOptions {
   /** Default: the folder's name. */
@@ -64,7 +64,8 @@ export function pictureDataset({ size, height, width, labels, pixels }: LoadedPi
  * @throws UserError naming the folder or file that is wrong.
  */
 export async function imageFolderTask(folder: string, options: ImageFolderOptions = {}): Promise<Task<RunOptions>> {
-  const { name = basename(resolve(folder)), metric = METRICS[0], ...listing } = options;
+  const { metric = METRICS[0], ...listing } = options;
+  const name = taskName(options.name ?? basename(resolve(folder)));
   const found = listPictures(folder, listing);
   if (!METRICS.some((known) => known === metric)) {
     throw new UserError(`${folder}: no score "${metric}" for pictures. Scores: ${METRICS.join(', ')}`);

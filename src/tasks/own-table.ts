@@ -6,13 +6,13 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { type ScoreName, scores } from '../data/metrics';
-import { type OwnData, type OwnFiles, type OwnOptions, readOwn } from '../data/own';
+import { namesOf, type OwnData, type OwnFiles, type OwnOptions, readOwn } from '../data/own';
 import { UserError } from '../errors';
 import type { ModelKind } from '../models/model';
 import { bindLabelled } from './kinds/labelled';
 import { bindChats, bindCompletions, bindTexts } from './kinds/written';
 import { scoreTitle } from './score';
-import type { LoadedTask, OpenTask, Task, TaskModel } from './task';
+import { type LoadedTask, type OpenTask, type Task, type TaskModel, taskName } from './task';
 
 export interface TableTaskOptions extends OwnOptions {
   /** Default: the training file's name. */
@@ -78,7 +78,8 @@ function kindOf(data: OwnData, name: string, metric: string | undefined): Kind {
  * @throws UserError naming file, line and remedy.
  */
 export async function tableTask(files: OwnFiles, options: TableTaskOptions = {}): Promise<Task<RunOptions>> {
-  const { name = basename(files.train).replace(/(\.\w+)(\.gz)?$/, ''), metric, ...reading } = options;
+  const { metric, ...reading } = options;
+  const name = taskName(options.name ?? basename([files.train].flat()[0]).replace(/(\.\w+)(\.gz)?$/, ''));
   const data = await readOwn(files, reading);
   const kind = kindOf(data, name, metric);
   const checksum = createHash('sha256')
@@ -101,7 +102,7 @@ export async function tableTask(files: OwnFiles, options: TableTaskOptions = {})
   };
   return {
     name,
-    title: `${basename(files.train)}: ${data.kind}`,
+    title: `${namesOf(files.train)}: ${data.kind}`,
     kinds: kind.kinds,
     models: [],
     options: runOptions(checksum.slice(0, 12), labels) as unknown as z.ZodType<RunOptions>,

@@ -1,8 +1,15 @@
-/** The one loop that every score runs: each example once, in order, a batch at a time. */
+/**
+ * The one loop that every score runs: each example once, in order, a batch at a time. Batches of a shape that comes
+ * often run as a graph; weights and adapters count as frozen for as long as the pass lasts.
+ */
 import type { Tensor } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import type { Batch } from '../tensor/batch';
+import { jit } from '../tensor/jit/jit';
 import { type Dataset, toEvaluate } from './dataset';
+
+/** Batches of a shape that run eagerly before it gets a graph: the last, short one never gets one. */
+const PATIENCE = 2;
 
 /**
  * Computes something of every batch and hands its values out.
@@ -15,13 +22,18 @@ export async function overBatches(
   compute: (batch: Batch) => Tensor,
   take: (values: Float32Array, batch: Batch) => void | Promise<void>,
 ): Promise<void> {
-  for (const batch of toEvaluate(data, batchSize)) {
-    const result = tf.tidy(() => compute(batch));
-    try {
-      await take((await result.data()) as Float32Array, batch);
-    } finally {
-      tf.dispose([result, ...Object.values(batch)]);
+  const pass = jit((batch: Batch) => ({ result: compute(batch) }), { patience: PATIENCE });
+  try {
+    for (const batch of toEvaluate(data, batchSize)) {
+      const { result } = pass.run(batch);
+      try {
+        await take((await result.data()) as Float32Array, batch);
+      } finally {
+        tf.dispose([result, ...Object.values(batch)]);
+      }
     }
+  } finally {
+    pass.dispose();
   }
 }
 

@@ -62,6 +62,9 @@ export interface Task<O = unknown> {
   open(options: O, context: TaskContext): Promise<OpenTask>;
 }
 
+/** A name as records and their files can have it. */
+export const taskName = (text: string): string => text.replace(/[^\w.-]+/g, '-').replace(/^-+|-+$/g, '') || 'own';
+
 /** The tokenizer of a model of texts. @throws UserError when the model's folder has none. */
 export function textModel(model: Model, tokenizer: Tokenizer | null): Tokenizer {
   if (tokenizer) return tokenizer;

@@ -9,10 +9,11 @@
 import { z } from 'zod';
 import { mixed } from '../data/grammar/plain';
 import { type Labelled, type UnderstandingSet, understandingSets, writeExamples } from '../data/grammar/sets';
+import type { SequencePair, SequenceShape } from '../data/sequence';
 import type { EncoderDecoder } from '../models/model';
 import { Random } from '../tensor/random';
 import { padOf, type Tokenizer } from '../tokenizers';
-import { evaluateLabels, type SequencePair, type SequenceShape, sequenceSet } from './kinds/sequences';
+import { evaluateLabels, sequenceSet } from './kinds/sequences';
 import { type Task, textModel } from './task';
 
 const VALIDATION = 300;

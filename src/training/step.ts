@@ -1,13 +1,15 @@
-/** One training step: loss, gradients, clipping, update. */
+/** Loss and gradients of a batch, and one whole eager step. */
 
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import type { Adapters, Parameter } from '../methods/method';
+import { smoothLabels } from '../models/layers';
 import type { Model, Net } from '../models/model';
 import { param } from '../models/params';
 import type { Batch } from '../tensor/batch';
 import { recomputed } from '../tensor/grad';
 import type { AdamW, StepScalars } from './adamw';
+import { applyLinks, updateOf } from './transforms';
 
 /** Everything that trains: the adapters' parameters and a freshly made head. */
 export function trainableOf(model: Model, adapters: Adapters): Parameter[] {
@@ -34,6 +36,7 @@ function recomputingNet(net: Net, parameters: readonly Parameter[]): Net {
  * Gradients by parameter name and the loss without the method's penalty; caller disposes both. `bytes` is the live
  * tensor memory at its highest, between the forward and the backward pass; `kept` is what of it waits for the backward
  * pass. With `recompute` only the blocks' inputs do.
+ * @param smoothing share of every label that goes to all classes alike.
  */
 export function lossAndGradients(
   model: Model,
@@ -41,6 +44,7 @@ export function lossAndGradients(
   parameters: readonly Parameter[],
   batch: Batch,
   recompute = false,
+  smoothing = 0,
 ): { loss: Scalar; gradients: Record<string, Tensor>; bytes: number; kept: number } {
   const net = recompute ? recomputingNet(adapters.net, parameters) : adapters.net;
   const before = tf.memory().numBytes;
@@ -52,7 +56,7 @@ export function lossAndGradients(
     const { grads } = tf.engine().gradients(
       () => {
         const sum = tf.tidy(() => {
-          const task = model.loss(net, batch);
+          const task = smoothLabels(smoothing, () => model.loss(net, batch));
           loss = tf.keep(tf.clone(task));
           const total = adapters.penalty ? tf.add(task, adapters.penalty()) : task;
           bytes = tf.memory().numBytes;
@@ -73,23 +77,6 @@ export function lossAndGradients(
   });
 }
 
-/** Scales all gradients so that their joint norm is at most `most` (Pascanu et al. 2013). Returns the norm. */
-export function clipGradients(gradients: Record<string, Tensor>, most: number): Scalar {
-  return tf.tidy(() => {
-    const squares = Object.values(gradients).map((gradient) => tf.sum(tf.square(gradient)));
-    // one sum, not addN: WebGPU binds at most eight buffers to a kernel
-    const norm = tf.sqrt(tf.sum(tf.stack(squares))) as Scalar;
-    if (most > 0) {
-      const factor = tf.minimum(1, tf.div(most, tf.add(norm, 1e-6)));
-      for (const [name, gradient] of Object.entries(gradients)) {
-        gradients[name] = tf.keep(tf.mul(gradient, factor));
-        gradient.dispose();
-      }
-    }
-    return norm;
-  });
-}
-
 /** What a step leaves behind; loss and norm are to be read and disposed. */
 export interface StepResult {
   readonly loss: Scalar;
@@ -100,31 +87,12 @@ export interface StepResult {
   readonly kept: number;
 }
 
-/** Loss and gradients of a step; `norm` is there when they are clipped already. Caller disposes. */
+/** Loss and gradients of a step. Caller disposes. */
 export interface StepGradients {
   readonly loss: Scalar;
-  readonly norm?: Scalar;
   readonly gradients: Record<string, Tensor>;
   readonly bytes: number;
   readonly kept: number;
-}
-
-/** What remains of a step once its gradients are known: rewriting, clipping, update. Frees the gradients. */
-export function finishStep(
-  adapters: Adapters,
-  optimiser: AdamW,
-  { loss, norm, gradients, bytes, kept }: StepGradients,
-  scalars: StepScalars,
-  clip: number,
-  step: number,
-): StepResult {
-  const rewritten = !norm && adapters.rewriteGradients ? adapters.rewriteGradients(gradients) : gradients;
-  const size = norm ?? clipGradients(rewritten, clip);
-  optimiser.apply(rewritten, scalars);
-  adapters.afterStep?.(step, rewritten);
-  tf.dispose(rewritten);
-  if (rewritten !== gradients) tf.dispose(gradients);
-  return { loss, norm: size, bytes, kept };
 }
 
 /** Runs one eager step. */
@@ -137,6 +105,9 @@ export function trainStep(
   clip: number,
   step: number,
 ): StepResult {
-  const found = lossAndGradients(model, adapters, optimiser.parameters, batch);
-  return finishStep(adapters, optimiser, found, scalars, clip, step);
+  const { loss, gradients, bytes, kept } = lossAndGradients(model, adapters, optimiser.parameters, batch);
+  const report: Record<string, Scalar> = {};
+  const facts = { step, scalars: { ...scalars }, report };
+  tf.dispose(applyLinks(updateOf(adapters, optimiser, clip), gradients, facts));
+  return { loss, norm: report.norm, bytes, kept };
 }

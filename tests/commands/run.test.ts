@@ -1,9 +1,9 @@
 /** `gora run` from the outside: records, determinism, interruption, and every kind of bad input. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { readRecord } from '../../src/experiments/store';
 import { gora } from '../support/cli';
 import { tempDir } from '../support/temp';
@@ -12,7 +12,7 @@ import { tinyData } from '../support/tiny-data';
 const SMALL = ['context=16', 'trainWindows=32', 'evalWindows=4', 'batch=4', 'steps=4', 'rank=2'];
 const args = (data: string, out: string, method = 'gora', set: readonly string[] = []) => [
   ...['run', '--task', 'shakespeare', '--method', method, '--data', data, '--out', out],
-  ...[...(method === 'full' ? SMALL.filter((pair) => !pair.startsWith('rank')) : SMALL), ...set].flatMap((pair) => [
+  ...[...(/^full/.test(method) ? SMALL.filter((pair) => !pair.startsWith('rank')) : SMALL), ...set].flatMap((pair) => [
     '--set',
     pair,
   ]),
@@ -69,7 +69,18 @@ test('bad options are named', async (t) => {
   const [data, out] = [tinyData(t), tempDir(t)];
   await refuses(['run', '--tusk', 'x'], /Unknown option '--tusk'.*\nOptions: --task, --method/s, out);
   await refuses(['run', '--task', 'shakespeare'], /needs --task and --method/, out);
-  await refuses([...args(data, out), '--seed', '1.5'], /--seed must be an integer ≥ 0, not "1\.5"/, out);
+  for (const seed of ['1.5', '-1', '-1e3', 'one', '']) {
+    await refuses(
+      [...args(data, out), '--seed', seed],
+      new RegExp(`--seed must be an integer ≥ 0, not "${seed}"`),
+      out,
+    );
+  }
+  await refuses([...args(data, out), '--seed', '9007199254740993'], /--seed must be an integer below 2⁵³/, out);
+  for (const key of ['__proto__', 'constructor', 'toString']) {
+    await refuses(args(data, out, 'gora', [`${key}=1`]), new RegExp(`unknown option "${key}"`), out);
+  }
+  await refuses([...args(data, out), '--task', '-x'], /'--task' argument is ambiguous.*use '--task=-XYZ'/, out);
   await refuses(args(data, out, 'gora', ['rnak=3']), /unknown option "rnak"/, out);
   await refuses(args(data, out, 'lora', ['rank=9']), /rank 9 does not fit .*choose an integer from 1 to 8/, out);
   await refuses(args(data, out, 'gora', ['gradientBatches=99']), /gradientBatches 99 is more than the data has/, out);
@@ -108,32 +119,84 @@ test('a folder that cannot be written is refused before the work, and earlier re
   assert.deepEqual(readdirSync(out), ['file']);
 });
 
-test('a folder for the adapter is checked before the work, and a method without adapters still leaves its record', async (t) => {
-  const [data, out, save] = [tinyData(t), tempDir(t), tempDir(t)];
+test('what cannot be saved is known before the work, and leaves no folder behind', async (t) => {
+  const [data, out, place] = [tinyData(t), tempDir(t), tempDir(t)];
   const file = join(data, 'tinyshakespeare', 'input.txt');
-  await refuses([...args(data, out), '--save', join(file, 'sub')], /cannot make the folder .*--save DIR/, out);
-  const { code, stderr } = await gora([...args(data, out, 'full'), '--save', save]);
-  assert.equal(code, 1);
-  assert.match(stderr, /full trains the weights themselves: there is no adapter to save/);
-  assert.equal(onlyRecord(out).status, 'completed');
-  assert.deepEqual(readdirSync(save), []);
+  const none = join(place, 'not', 'made');
+  // no data folder: had the work begun, that would be the error
+  const nowhere = join(place, 'nowhere');
+  await refuses([...args(nowhere, out), '--save', join(file, 'sub')], /cannot make the folder .*--save DIR/, out);
+  for (const method of ['full', 'full-targets']) {
+    const command = [...args(nowhere, none, method), '--save', join(none, 'a')];
+    await refuses(command, /trains the weights themselves: there is no adapter to --save/, out);
+  }
+  mkdirSync(join(place, 'a', 'adapter_config.json'), { recursive: true });
+  await refuses([...args(nowhere, none), '--save', join(place, 'a')], /adapter_config\.json is a folder there/, out);
+  await refuses([...args(nowhere, none), '--save', none], /model stories260K is not there/, out);
+  assert.deepEqual(readdirSync(place), ['a'], 'folders made for nothing are gone');
 });
 
-test('a full disk while writing the record is a clear error and leaves nothing half-written', async (t) => {
+test('a folder on a read-only file system is called that', async (t) => {
   const out = tempDir(t);
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', out], { stdio: 'ignore' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k,ro', 'tmpfs', out], { stdio: 'ignore' });
   } catch {
     t.skip('mounting a small file system needs root');
     return;
   }
   try {
-    writeFileSync(join(out, 'filler'), Buffer.alloc(4096));
-    const { code, stderr } = await gora(args(tinyData(t), out));
-    assert.equal(code, 1, stderr);
-    assert.match(stderr, /no space|disk is full|ENOSPC/i);
-    assert.deepEqual(readdirSync(out), ['filler']);
+    for (const dir of [out, join(out, 'a', 'b')]) {
+      await refuses(args(tempDir(t), dir), /cannot make the folder .*: the file system is read-only.*--out DIR/, out);
+    }
   } finally {
     execFileSync('umount', [out]);
   }
 });
+
+/** A disk of two pages, with `used` bytes of it taken. */
+async function onSmallDisk(t: TestContext, used: number, check: (out: string) => Promise<void>): Promise<void> {
+  const out = tempDir(t);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', out], { stdio: 'ignore' });
+  } catch {
+    t.skip('mounting a small file system needs root');
+    return;
+  }
+  try {
+    writeFileSync(join(out, 'filler'), Buffer.alloc(used));
+    await check(out);
+    assert.deepEqual(readdirSync(out), ['filler']);
+  } finally {
+    execFileSync('umount', [out]);
+  }
+}
+
+test('a disk that is full is refused before the work', (t) =>
+  onSmallDisk(t, 8192, async (out) => {
+    const { code, stdout, stderr } = await gora(args(join(out, 'nowhere'), out));
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /the disk is full/);
+    assert.equal(stdout, '');
+  }));
+
+test('a disk that fills up while a run is on does not hide what the run found', (t) =>
+  onSmallDisk(t, 4096, async (out) => {
+    const save = tempDir(t);
+    // a record larger than the page that is left
+    const long = args(tinyData(t), out, 'gora', ['steps=40', 'evalEvery=1']);
+    const { code, stdout, stderr } = await gora([...long, '--save', save]);
+    assert.equal(code, 1, stderr);
+    assert.match(stdout, /shakespeare-gora-s1-[0-9a-f]{8}: completed\n {2}test: loss \d+\.\d{4}.*\n {2}trainable/);
+    assert.match(stderr, /Cannot write .*\.json: the disk is full/);
+    assert.ok(readdirSync(save).includes('adapter_model.safetensors'), 'the adapter is on another disk');
+  }));
+
+test('an adapter that cannot be written does not hide what the run found either', (t) =>
+  onSmallDisk(t, 4096, async (disk) => {
+    const out = tempDir(t);
+    const { code, stdout, stderr } = await gora([...args(tinyData(t), out), '--save', disk]);
+    assert.equal(code, 1, stderr);
+    assert.match(stdout, /test: loss \d+\.\d{4}/);
+    assert.match(stderr, /Cannot write .*adapter_model\.safetensors: the disk is full/);
+    assert.equal(onlyRecord(out).status, 'completed');
+  }));

@@ -77,6 +77,7 @@ test('rows without a gold label, or without a text when asked, are left out and 
     'file.jsonl: 1 of 4 rows left out: their text is empty',
     'file.jsonl: 1 rows without a gold label ("-") left out',
   ]);
+  assert.deepEqual(classifyExamples(labelled('+', '-'), single).labels, ['+', '-'], 'a class as any other elsewhere');
 });
 
 test('numbers', () => {

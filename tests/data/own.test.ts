@@ -58,7 +58,7 @@ test('files that are given are kept, with the classes of the training file; shar
   assert.ok(own.kind === 'classify');
   assert.deepEqual(own.notes.sizes, { train: 40, validation: 2, test: 1 });
   assert.deepEqual(own.validation[0], { text: 'new', label: 1, line: 1 });
-  assert.deepEqual([own.notes.validation, own.notes.test], [files.validation, files.test]);
+  assert.deepEqual([own.notes.validation, own.notes.test], ['validation.jsonl', 'test.tsv']);
   assert.equal(own.notes.remarks.at(-1), '1 of 2 validation texts are in the training set too');
   assert.deepEqual(Object.keys(own.notes.sha256), ['train', 'validation', 'test']);
 });

@@ -167,6 +167,7 @@ test('bodies that are longer, endless, shorter or of another range are not kept 
   const stopped = sent;
   await new Promise((done) => setTimeout(done, 100));
   assert.equal(sent, stopped, 'the endless body is broken off');
+  assert.ok(sent < 50e6, `after ${sent} bytes`);
   hub.special.clear();
   await fetchModel(name);
 });
@@ -299,10 +300,7 @@ test('refusals say what to do: gated, private, missing, busy, out of reach', asy
   await hub.stop();
   await assert.rejects(
     fetchModel(parseHubName('hf:owner/other')),
-    failed(
-      'unreachable',
-      /not whole on this machine.*cannot be reached: it refuses the connection.*copy .*models--owner--other/,
-    ),
+    failed('unreachable', /not whole on this machine.*cannot be reached: it .*copy .*models--owner--other/),
   );
   setEnv(t, { HF_ENDPOINT: 'http://no-such-host.invalid' });
   await assert.rejects(fetchModel(parseHubName('hf:owner/other')), failed('unreachable', /no network/));

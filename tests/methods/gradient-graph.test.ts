@@ -4,13 +4,14 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { FEWEST_BATCHES, GradientSums } from '../../src/methods/gradient-sums';
+import { GradientSums } from '../../src/methods/gradient-sums';
 import { estimateGradients, type GradientOptions } from '../../src/methods/gradients';
 import type { Model } from '../../src/models/model';
 import { disposeModel } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
 import type { Batch } from '../../src/tensor/batch';
-import { nativeBackend } from '../../src/tensor/compile/trace';
+import { checkGraphs } from '../../src/tensor/jit/check';
+import { nativeBackend } from '../../src/tensor/jit/native';
 import { Random } from '../../src/tensor/random';
 import { families } from '../support/models';
 
@@ -41,7 +42,7 @@ function worst(actual: ReadonlyMap<string, Float32Array>, expected: ReadonlyMap<
 
 /** Sums over batches, and how they were made. */
 function sumsOf(model: Model, batches: readonly Batch[], compile: boolean) {
-  const sums = new GradientSums(model, model.linears, { keep: 'device', compile, batches: FEWEST_BATCHES });
+  const sums = new GradientSums(model, model.linears, { keep: 'device', compile, batches: batches.length });
   const losses = batches.map((batch) => sums.add(batch));
   const means = new Map(model.linears.map(({ name }) => [name, sums.mean(name, batches.length)]));
   const { why } = sums;
@@ -50,14 +51,14 @@ function sumsOf(model: Model, batches: readonly Batch[], compile: boolean) {
 }
 
 for (const family of families) {
-  test(`${family.name}: as eager passes, within 1e-6; nothing leaks`, (t) => {
+  test(`${family.name}: as eager passes, within 3e-6; nothing leaks`, (t) => {
     if (!native(t)) return;
     const model = family.make();
-    const batches = Array.from({ length: FEWEST_BATCHES }, (_, i) => family.batch(i + 1));
+    const batches = Array.from({ length: 16 }, (_, i) => family.batch(i + 1));
     const tensors = tf.memory().numTensors;
     const [graph, eager] = [true, false].map((compile) => sumsOf(model, batches, compile));
     assert.deepEqual([graph.why, eager.why], [null, 'switched off']);
-    assert.ok(worst(graph.means, eager.means) < 1e-6, `${worst(graph.means, eager.means)}`);
+    assert.ok(worst(graph.means, eager.means) < 3e-6, `${worst(graph.means, eager.means)}`);
     graph.losses.forEach((loss, i) => {
       assert.ok(Math.abs(loss - eager.losses[i]) < 1e-6 * eager.losses[i]);
     });
@@ -70,7 +71,7 @@ for (const family of families) {
 test('the running mean can be read after every batch, and ends the estimation', (t) => {
   if (!native(t)) return;
   const model = encoder.make();
-  const batches = Array.from({ length: FEWEST_BATCHES + 4 }, (_, i) => encoder.batch(i + 1));
+  const batches = Array.from({ length: 12 }, (_, i) => encoder.batch(i + 1));
   const run = (options: GradientOptions) => {
     const seen: Float32Array[] = [];
     const { name } = model.linears[3];
@@ -94,10 +95,10 @@ test('the running mean can be read after every batch, and ends the estimation', 
   disposeModel(model);
 });
 
-test('batches of another shape in between are added eagerly', (t) => {
+test('batches of another shape in between get a graph of their own, and the sums pass between both', (t) => {
   if (!native(t)) return;
   const model = encoder.make();
-  const batches = Array.from({ length: FEWEST_BATCHES }, (_, i) => {
+  const batches = Array.from({ length: 16 }, (_, i) => {
     const { features, labels } = encoder.batch(i + 1);
     if (i !== 0 && i !== 5 && i !== 8) return { features, labels };
     return { features: tf.slice(features, [0, 0, 0], [3, -1, -1]), labels: tf.slice(labels, [0], [3]) };
@@ -123,19 +124,17 @@ test('a layer applied twice, and a mask made in JavaScript, which is refused', (
   });
   const twice = loss((x) => x);
   const masked = loss((x) => tf.mul(x, tf.tensor2d(random.uniforms(x.size, 0.9, 1.1), x.shape)));
-  const batches = Array.from({ length: FEWEST_BATCHES }, (_, i) => families[0].batch(i + 1));
+  const batches = Array.from({ length: 16 }, (_, i) => families[0].batch(i + 1));
   const [graph, eager] = [true, false].map((compile) => sumsOf(twice, batches, compile));
   assert.equal(graph.why, null);
   assert.ok(worst(graph.means, eager.means) < 1e-6);
-  assert.match(sumsOf(masked, batches, true).why as string, /not the same in two steps and not declared/);
+  assert.match(sumsOf(masked, batches, true).why as string, /is not the same in two calls/);
   tf.dispose(batches as never);
   disposeModel(model);
 });
 
-test('a graph that differs from the eager pass is dropped with one line', (t) => {
+test('where graphs are checked, one that differs from the eager pass is dropped', (t) => {
   if (!native(t)) return;
-  const warned: unknown[] = [];
-  t.mock.method(console, 'warn', (line: unknown) => warned.push(line));
   // what eager TensorFlow computes is changed behind the recording, so the graph computes something else
   const backend = nativeBackend()!;
   const raw = backend.binding;
@@ -148,14 +147,15 @@ test('a graph that differs from the eager pass is dropped with one line', (t) =>
   (wrong as { executeOp: typeof raw.executeOp }).executeOp = (name, attrs, inputs, count) =>
     raw.executeOp(name === 'SigmoidGrad' ? 'TanhGrad' : name, attrs, inputs, count);
   const model = encoder.make();
-  const batches = Array.from({ length: FEWEST_BATCHES }, (_, i) => encoder.batch(i + 1));
+  const batches = Array.from({ length: 16 }, (_, i) => encoder.batch(i + 1));
   try {
+    checkGraphs(true);
     backend.binding = wrong;
     const [graph, eager] = [true, false].map((compile) => sumsOf(model, batches, compile));
-    assert.match(graph.why as string, /^the graph's gradients differ/);
-    assert.deepEqual(warned, [`gradients are estimated eagerly: ${graph.why}`]);
+    assert.match(graph.why as string, /^variable \d+ of the graph differs from the eager one/);
     assert.deepEqual(graph.means, eager.means);
   } finally {
+    checkGraphs(false);
     backend.binding = raw;
   }
   tf.dispose(batches as never);
@@ -163,19 +163,23 @@ test('a graph that differs from the eager pass is dropped with one line', (t) =>
 });
 
 test('few batches, unknown numbers and host sums stay eager', () => {
+  const batch = families[0].batch(1);
   const model = families[0].make();
   const why = (options: Partial<ConstructorParameters<typeof GradientSums>[2]>) => {
     const all = { keep: 'device', compile: true, batches: 99, ...options } as const;
     const sums = new GradientSums(model, model.linears, all);
+    sums.add(batch);
+    const { why } = sums;
     sums.dispose();
-    return sums.why as string;
+    return why as string;
   };
   assert.match(why({ keep: 'host' }), /kept on the host/);
   assert.match(
-    why({ batches: nativeBackend() ? 4 : 99 }),
-    nativeBackend() ? /^4 batches do not repay/ : /runs no graphs/,
+    why({ batches: nativeBackend() ? 3 : 99 }),
+    nativeBackend() ? /^3 batches do not repay/ : /runs no graphs/,
   );
   assert.equal(why({ compile: false }), 'switched off');
+  tf.dispose(batch as never);
   disposeModel(model);
 });
 

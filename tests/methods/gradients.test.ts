@@ -171,10 +171,10 @@ test('counts the batches that ran: a limit, an early stop, too little data, no d
     estimateGradients(model, model.linears, from, options);
   assert.equal(run({ batches: 2 }).gradientBatches, 2);
   const seen: number[] = [];
-  const stopped = run({ batches: 5, afterBatch: (count) => seen.push(count) === 3 });
-  assert.deepEqual([stopped.gradientBatches, seen], [3, [1, 2, 3]]);
-  const three = run({ batches: 3 });
-  for (const [name, values] of three.gradients) assert.deepEqual(stopped.gradients.get(name), values);
+  const stopped = run({ batches: 5, afterBatch: (count) => seen.push(count) === 4 });
+  assert.deepEqual([stopped.gradientBatches, seen], [4, [1, 2, 3, 4]]);
+  const four = run({ batches: 4 });
+  for (const [name, values] of four.gradients) assert.deepEqual(stopped.gradients.get(name), values);
   assert.throws(() => run({ batches: 6 }), /gradientBatches 6 .* 5 batches/);
   assert.throws(() => run({ batches: 6, afterBatch: () => false }), /gradientBatches 6 .* 5 batches/);
   assert.throws(() => run({}, []), /training set is empty/);

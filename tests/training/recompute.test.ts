@@ -7,7 +7,7 @@ import { findMethod } from '../../src/methods/registry';
 import { randomModel } from '../../src/models/auto';
 import { disposeModel } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
-import { nativeBackend } from '../../src/tensor/compile/trace';
+import { nativeBackend } from '../../src/tensor/jit/native';
 import { Random } from '../../src/tensor/random';
 import { trainingSchema } from '../../src/training/options';
 import { lossAndGradients, trainableOf } from '../../src/training/step';

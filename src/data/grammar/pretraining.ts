@@ -1,7 +1,7 @@
 /** Pretraining examples: passages one after the other, cut to a fixed length, with gaps. */
 
-import type { SequencePair, SequenceShape } from '../../tasks/kinds/sequences';
 import type { Random } from '../../tensor/random';
+import type { SequencePair, SequenceShape } from '../sequence';
 import { corruptSpans, type SpanOptions, spanCounts } from './spans';
 import { passage } from './text';
 import { grammarTokenizer, SENTINELS } from './vocabulary';

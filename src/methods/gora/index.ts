@@ -127,6 +127,23 @@ function adaptGamma(probe: GoraMeasured['probe'], make: (gamma: number) => LoraA
   return { gamma, probeLoss: loss, probeLossAtZero: base };
 }
 
+/**
+ * Ranks are allocated within a layer's size, so one that is too large would not show: every layer would end at its
+ * size, with an adapter that is larger than the layer.
+ * @throws UserError when the reference or the least rank does not fit, or the file of ranks is none for these layers.
+ */
+export function checkGora(targets: readonly LinearLayer[], o: GoraOptions): void {
+  const { minRank } = rankBounds(o);
+  const own = o.ranksFrom ? readRanks(o.ranksFrom, targets) : null;
+  if (own?.every((rank) => rank === 0)) throw new UserError(`ranksFrom ${o.ranksFrom}: every layer got rank 0`);
+  for (const [i, layer] of targets.entries()) {
+    if (own && own[i] > 0) checkRank(layer, own[i], `ranksFrom ${o.ranksFrom}: rank`);
+    if (own) continue;
+    checkRank(layer, o.rank);
+    if (minRank > 0) checkRank(layer, minRank, 'minRank');
+  }
+}
+
 /** Ranks, A, and B(γ). */
 export function initGora(
   method: string,
@@ -134,6 +151,7 @@ export function initGora(
   o: GoraOptions,
   measured: GoraMeasured,
 ): LoraAdapters {
+  checkGora(targets, o);
   const gradientOf = gradientsOf(measured);
   const { ranks, importances } = goraRanks(model, targets, measured, o, random);
   const inits = targets.flatMap((layer, i) =>
@@ -171,6 +189,7 @@ export const gora = defineMethod({
   measures: 'gradients',
   options: goraOptions,
   recordNames: goraRecordNames,
+  check: checkGora,
   prepare: prepareGora,
   init: (site, o, measured) => initGora('gora', site, o, measured),
 });

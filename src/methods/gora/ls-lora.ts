@@ -1,6 +1,6 @@
 /** LS-LoRA: GoRA's ranks from the sensitivity |W ⊙ G| with LoRA's own init, B = 0 (baseline of GoRA's follow-up). */
 import { defineMethod } from '../method';
-import { initGora, prepareGora } from './index';
+import { checkGora, initGora, prepareGora } from './index';
 import { goraOptions, goraRecordNames } from './options';
 
 const options = goraOptions.safeExtend({
@@ -14,6 +14,7 @@ export const lsLora = defineMethod({
   measures: 'gradients',
   options,
   recordNames: goraRecordNames,
+  check: checkGora,
   prepare: prepareGora,
   init: (site, o, measured) => initGora('ls-lora', site, o, measured),
 });

@@ -4,6 +4,7 @@
  */
 import type { LabelledExample } from '../../data/labelled';
 import type { ScoreName } from '../../data/metrics';
+import type { SequencePair } from '../../data/sequence';
 import type { Parts } from '../../data/split';
 import type { EncoderDecoder } from '../../models/model';
 import { padOf } from '../../tokenizers';
@@ -13,7 +14,7 @@ import { type LoadedTask, type TaskModel, textModel } from '../task';
 import { type EncodedText, encodedSets } from './encoded';
 import { evaluatePrompted, labelTokens, promptedSet } from './prompted';
 import { evaluateScores } from './scored';
-import { evaluateLabels, type SequencePair, sequenceSet } from './sequences';
+import { evaluateLabels, sequenceSet } from './sequences';
 
 export interface LabelledData extends Parts<LabelledExample> {
   /** Names of the classes in order; null for a number to predict. */

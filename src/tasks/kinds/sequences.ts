@@ -1,24 +1,12 @@
 /** Data for encoder–decoders: padded batches of inputs and targets, and accuracy over label words. */
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
+import type { SequencePair, SequenceShape } from '../../data/sequence';
 import { UserError } from '../../errors';
 import type { EncoderDecoder, Net } from '../../models/model';
 import type { Batch } from '../../tensor/batch';
 import type { Dataset } from '../dataset';
 import { scoreChoices } from './choice';
-
-/** Token ids, both with their end mark. */
-export interface SequencePair {
-  readonly input: readonly number[];
-  readonly target: readonly number[];
-}
-
-/** Sizes that every batch of a set has, so that a step can be compiled once. */
-export interface SequenceShape {
-  readonly inputLength: number;
-  readonly targetLength: number;
-  readonly pad: number;
-}
 
 /** Tensors of one batch, as encoder–decoders take them. @throws UserError when a sequence is too long. */
 export function sequenceBatch(pairs: readonly SequencePair[], shape: SequenceShape): Batch {

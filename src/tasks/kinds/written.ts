@@ -3,6 +3,7 @@
  * of the answer's tokens.
  */
 import type { ChatExample, CompletionExample } from '../../data/conversations';
+import type { SequencePair } from '../../data/sequence';
 import type { Parts } from '../../data/split';
 import { UserError } from '../../errors';
 import type { Model } from '../../models/model';
@@ -13,7 +14,7 @@ import type { Dataset } from '../dataset';
 import { eachPart, SPLITS, type Split } from '../parts';
 import { type LoadedTask, type TaskModel, textModel } from '../task';
 import { evaluateTokens, windowSet } from './language';
-import { type SequencePair, sequenceSet } from './sequences';
+import { sequenceSet } from './sequences';
 
 export interface WrittenOptions {
   /** Most tokens of a row, and no more than the model's positions. */
