@@ -18,6 +18,10 @@ const commands: Record<string, Entry> = {
     summary: 'one method on a task, or on your own model and data: run --model DIR --data FILE --method gora',
     load: async () => (await import('./commands/run')).runCommand,
   },
+  compare: {
+    summary: 'several methods on one model and data as one table: compare --methods lora,gora --model M --data FILE',
+    load: async () => (await import('./commands/compare')).compareCommand,
+  },
   ranks: {
     summary: 'where GoRA would put the ranks of a model on some data: ranks --model DIR --data FILE [--batches 8]',
     load: async () => (await import('./commands/ranks')).ranksCommand,

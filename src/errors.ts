@@ -11,7 +11,17 @@ export class UserError extends Error {
 }
 
 /** A person stopped the work: nothing is wrong, and the exit code says so (130). */
-export class Interrupted extends UserError {}
+export class Interrupted extends UserError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'Interrupted';
+  }
+}
+
+/** Whether something thrown says that a person stopped the work; by name, as a process may hold several builds. */
+export function isInterrupted(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === 'Interrupted';
+}
 
 /** The message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {

@@ -1,11 +1,13 @@
 /** What notebooks and other programs import. */
-
+export { type ScoreName, scores } from './data/metrics';
 export { mfcc } from './data/mfcc';
 export { UserError } from './errors';
+export { type Opened, openTask } from './experiments/open';
 export { averaged, averages, labelled } from './experiments/outcomes';
 export { type Plan, quick, withSeeds } from './experiments/plan';
 export { type Outcome, type PlanResult, readPlan, runPlan } from './experiments/plan-runs';
 export { allPlans, findPlan, registerPlan } from './experiments/plans';
+export { type RankStudy, studyRanks } from './experiments/rank-study';
 export type { RunRecord, RunSpec } from './experiments/record';
 export { type RunContext, runExperiment } from './experiments/run';
 export { type RunRequest, resolveSpec } from './experiments/spec';
@@ -30,17 +32,22 @@ export { generateAnswers, generateBatch, generateGreedy } from './models/generat
 export { type LoadedModel, loadModel } from './models/load';
 export type { HeadRequest, LinearLayer, Model, Net } from './models/model';
 export { baseNet, countParams, disposeModel, exportWeights, param, withWeight } from './models/params';
+export { saveModel } from './models/save';
 export * from './notebook/display';
 export * from './reports';
+export { rankMap, rankPattern, rankStudyChart, rankStudyTable } from './reports/rank-study';
 export { allTasks, findTask, registerTask } from './tasks';
 export { bucketed, bucketLengths } from './tasks/batching/buckets';
 export { bucketedTexts, packed, paddedTexts, type TextExample } from './tasks/batching/text';
 export { batchesOf, type Dataset, inOrder, paddingWaste } from './tasks/dataset';
 export { classificationSet, evaluateClassifier, fitHeadByProbe, predictClasses } from './tasks/kinds/classify';
-export type { LoadedTask, Metrics, Task } from './tasks/task';
+export { type ImageFolderOptions, imageFolderTask } from './tasks/own-pictures';
+export { chatTask, type TableTaskOptions, tableTask } from './tasks/own-table';
+export type { LoadedTask, Metrics, OpenTask, Task, TaskModel } from './tasks/task';
 export { type BackendInfo, startBackend } from './tensor/backend';
 export type { Batch } from './tensor/batch';
 export { dot, matMul, norm, svd, transpose } from './tensor/linalg';
 export { Random } from './tensor/random';
+export { type ChatTemplate, loadTokenizer, type Tokenizer } from './tokenizers';
 export { type TrainingOptions, trainingSchema } from './training/options';
 export { type TrainingProgress, train } from './training/train';

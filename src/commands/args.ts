@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util';
 import { HelpRequest, messageOf, UserError } from '../errors';
 import { parseValue } from '../experiments/options';
 import { checkSeed } from '../experiments/spec';
+import { interruptScope, onInterrupt } from '../processes/interrupt';
+import { startSentry } from '../processes/sentry';
 import { resultsFolder } from '../project';
 
 /** How an option is declared. */
@@ -76,13 +78,18 @@ export const outFolder = (name: string, option?: string): string => option ?? re
 /** Folder with a folder of records a task: inside `--out` when given, else shared by all comparisons. */
 export const recordsFolder = (option?: string): string => join(option ?? outFolder(''), 'records');
 
-/** A signal that Ctrl-C aborts; the second Ctrl-C ends the process at once. */
+/** A signal that Ctrl-C aborts, also while the main thread computes; the second Ctrl-C ends the process at once. */
 export function interruptSignal(): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const onInterrupt = () => {
+  const scope = interruptScope();
+  onInterrupt(() => {
     process.stderr.write('\ninterrupted: finishing the step, then writing the record (again to quit at once)\n');
-    controller.abort();
+    scope.interrupt();
+  });
+  const sentry = startSentry({ interrupts: 'first' });
+  const release = () => {
+    scope.end();
+    onInterrupt(null);
+    void sentry.then((running) => running.stop());
   };
-  process.once('SIGINT', onInterrupt);
-  return { signal: controller.signal, release: () => process.removeListener('SIGINT', onInterrupt) };
+  return { signal: scope.signal, release };
 }

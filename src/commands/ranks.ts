@@ -7,8 +7,9 @@ import { exportTable } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
 import { rankMap, rankPattern, rankStudyChart, rankStudyTable } from '../reports/rank-study';
 import { closeRenderer } from '../reports/render';
-import { outFolder, parse, parseSeed, parseSettings } from './args';
+import { outFolder, parseSeed, parseSettings } from './args';
 import { dataOptions, taskOf } from './data';
+import { type CommandHelp, dataHelp, parseWithHelp } from './help';
 
 const options = {
   ...dataOptions,
@@ -28,8 +29,29 @@ function counter(stream: NodeJS.WriteStream = process.stderr): (done: number, of
   };
 }
 
+const help: CommandHelp<typeof options> = {
+  usage: '--model NAME (--data FILE | --task NAME) [options]',
+  about: [
+    'Measures the mean gradient of every matrix over a few batches and hands the ranks out as GoRA does, without training.',
+    'Prints a table and a map, and writes both, a heat map and `rank_pattern` for LoraConfig of PEFT.',
+  ].join('\n'),
+  options: {
+    ...dataHelp,
+    batches: ['N', 'batches to measure; default 8'],
+    rank: ['N', 'reference rank, whose budget is handed out; default 8'],
+    seed: ['N', 'seed of the batches; default 1'],
+    set: ['KEY=VALUE', 'an option of gora, of training (targets, batch) or of the task; repeat it'],
+    out: ['DIR', 'where the files go; default results/ranks'],
+    json: ['', 'for programs: one JSON text on standard output'],
+  },
+  examples: [
+    'ranks --model minilm --task glue-mrpc',
+    'ranks --model hf:HuggingFaceTB/SmolLM2-135M --data chats.jsonl --batches 16 --rank 16',
+  ],
+};
+
 export async function ranksCommand(args: string[]): Promise<number> {
-  const { values } = parse(args, options);
+  const { values } = parseWithHelp('ranks', args, options, help);
   const out = outFolder('ranks', values.out);
   prepareFolder(out);
   const { task, model, dataDir } = await taskOf(values);

@@ -10,8 +10,9 @@ import { CONFIG_FILE, WEIGHTS_FILE } from '../formats/peft';
 import { findMethod } from '../methods/registry';
 import { saveAdapters } from '../methods/save';
 import { countParams } from '../models/params';
-import { interruptSignal, outFolder, parse, parseSeed, parseSettings } from './args';
+import { interruptSignal, outFolder, parseSeed, parseSettings } from './args';
 import { dataOptions, taskOf } from './data';
+import { type CommandHelp, dataHelp, parseWithHelp } from './help';
 import { progressReporter } from './progress';
 
 const options = {
@@ -22,6 +23,23 @@ const options = {
   out: { type: 'string' },
   save: { type: 'string' },
 } as const;
+
+const help: CommandHelp<typeof options> = {
+  usage: '--method NAME (--task NAME | --model NAME --data FILE) [options]',
+  about: 'Trains one method on one task, or on your own model and data, tests it and writes one record.',
+  options: {
+    ...dataHelp,
+    method: ['NAME', '`gora list methods` shows them, `gora list methods NAME` the options of one'],
+    seed: ['N', 'seed of data, batches and random starts; default 1'],
+    set: ['KEY=VALUE', 'an option of the method (rank), of training (steps, lr, batch) or of the task; repeat it'],
+    out: ['DIR', 'where the record goes; default results/runs'],
+    save: ['DIR', 'write the trained adapter there, as a PEFT folder'],
+  },
+  examples: [
+    'run --task glyphs --method gora --set rank=8',
+    'run --model minilm --data reviews.csv --method gora --set steps=200 --save adapter',
+  ],
+};
 
 function summary(record: RunRecord): string {
   const metrics = Object.entries(record.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
@@ -77,7 +95,7 @@ function together(problems: readonly unknown[]): unknown {
 }
 
 export async function runCommand(args: string[]): Promise<number> {
-  const { values } = parse(args, options);
+  const { values } = parseWithHelp('run', args, options, help);
   const { method, save } = values;
   if (!method) throw new UserError('run needs --method NAME; `gora list methods` shows what exists');
   const seed = parseSeed(values.seed);

@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors';
 import { openGguf } from '../formats/gguf';
-import { type AdaptedLayer, loadAdapter } from '../formats/peft';
+import { type AdaptedLayer, loadAdapter, type Matrix } from '../formats/peft';
 import { isAdapterFolder } from '../formats/peft-convert';
 import { openSafetensors } from '../formats/safetensors';
 import { openShardedSafetensors } from '../formats/safetensors-sharded';
@@ -119,14 +119,14 @@ function inner(one: AdaptedLayer, other: AdaptedLayer): number {
  * Below the rounding of the differences of squares it counts as 0.
  */
 function changeApart(one: AdaptedLayer, other: AdaptedLayer): { difference: number; x: number; y: number } {
-  const equal = (a?: { data: Float32Array }, b?: { data: Float32Array }) =>
+  const equal = (a?: Matrix, b?: Matrix) =>
     a?.data.length === b?.data.length && (a?.data.every((value, i) => Object.is(value, b?.data[i])) ?? true);
   const [xx, yy] = [inner(one, one), inner(other, other)];
   const [x, y] = [Math.sqrt(Math.max(0, xx)), Math.sqrt(Math.max(0, yy))];
   const alike =
     equal(one.A, other.A) && equal(one.B, other.B) && equal(one.extra?.E, other.extra?.E) && one.scale === other.scale;
-  const [mine, theirs] = [one, other].map(({ extra }) => extra?.magnitude);
-  const magnitudes = mine && theirs ? distance(mine.data, theirs.data).difference : 0;
+  const [m, n] = [one.extra?.magnitude, other.extra?.magnitude];
+  const magnitudes = m && n ? distance(m.data, n.data).difference : 0;
   const most = Math.max(xx, yy);
   if (alike || most === 0) return { difference: magnitudes, x, y };
   const square = (xx - 2 * inner(one, other) + yy) / most;
@@ -138,7 +138,7 @@ function changeApart(one: AdaptedLayer, other: AdaptedLayer): { difference: numb
 const ASIDE = ['peft_version', 'base_model_name_or_path', 'auto_mapping', 'inference_mode'];
 
 function diffAdapters(left: string, right: string): Diff {
-  const [a, b] = [left, right].map((folder) => loadAdapter(folder, allForms));
+  const [a, b] = [loadAdapter(left, allForms), loadAdapter(right, allForms)];
   const found = begin();
   const keys = [...new Set([...Object.keys(a.config), ...Object.keys(b.config)])].filter((key) => !ASIDE.includes(key));
   for (const key of keys.sort()) {

@@ -11,7 +11,6 @@ import type { Adapters } from '../methods/method';
 import { findMethod } from '../methods/registry';
 import { selectTargets } from '../methods/targets';
 import { huggingFaceForm } from '../models/hugging-face';
-import type { LinearLayer } from '../models/model';
 import { disposeModel } from '../models/params';
 import { saveModel } from '../models/save';
 import { startBackend } from '../tensor/backend';
@@ -47,22 +46,6 @@ export interface InitResult {
   /** The folder holds the change against the untouched base of a method that shifts it. */
   readonly doubled: boolean;
   readonly batches: number;
-}
-
-/** Measures what the method needs and makes its adapters, as a run of the same request would at its start. */
-function initialAdapters(
-  spec: RunSpec,
-  request: RunRequest,
-  task: Opened,
-  targets: readonly LinearLayer[],
-  training: TrainingOptions,
-  random: Random,
-  onBatch: InitOptions['onBatch'],
-): Adapters {
-  const { methodOptions } = spec;
-  const batchesAreExplicit = request.set?.gradientBatches !== undefined;
-  const method = findMethod(spec.method);
-  return adaptTask({ method, methodOptions, batchesAreExplicit, task, targets, training, random, onBatch });
 }
 
 /** Most batches that will be measured on. */
@@ -110,7 +93,17 @@ export async function initAdapter(request: RunRequest, options: InitOptions): Pr
       const batches = mostBatches(spec, task, training.batch);
       options.onPlan(await initCost(method, model, targets, task.train, training.batch, batches));
     }
-    adapters = initialAdapters(spec, request, task, targets, training, random, options.onBatch);
+    // as a run of the same request would at its start
+    adapters = adaptTask({
+      task,
+      method,
+      methodOptions: spec.methodOptions,
+      batchesAreExplicit: request.set?.gradientBatches !== undefined,
+      targets,
+      training,
+      random,
+      onBatch: options.onBatch,
+    });
     const ranks = adapters.ranks;
     let doubled = false;
     const finish = (made: string) => {

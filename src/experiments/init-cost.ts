@@ -18,7 +18,7 @@ export interface InitCost {
   readonly seconds: number | null;
 }
 
-/** Methods that subtract their start from the base. */
+/** Methods that subtract their init from the base. */
 const SHIFTING: readonly string[] = ['pissa', 'olora', 'lora-ga'];
 
 /** A matrix, its factors and a working copy. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Interrupted, messageOf, UserError } from '../errors';
 import { type Case, checkPlan, countRuns, gridOf, type Plan, tuningCase, type Variant } from './plan';
 import type { RunRecord } from './record';
-import { type RunContext, RunFailed, runExperiment } from './run';
+import { type RunContext, RunFailed, RunInterrupted, runExperiment } from './run';
 import { type RunRequest, recordId, resolveSpec } from './spec';
 import { findRecord, writeRecord } from './store';
 
@@ -152,6 +152,7 @@ async function runOnce(run: PlannedRun, context: PlanContext): Promise<RunRecord
     if (record.status === 'cancelled') throw new Interrupted('interrupted: the same command goes on from here');
     return record;
   } catch (error) {
+    if (error instanceof RunInterrupted) writeRecord(dir, error.record);
     if (!(error instanceof RunFailed) || !diverged(error.record)) throw error;
     keep(dir, error.record);
     return error.record;

@@ -1,11 +1,12 @@
 /** One run, from spec to record: load, measure, adapt, train, evaluate. */
 
-import { messageOf, UserError } from '../errors';
+import { Interrupted, isInterrupted, messageOf, UserError } from '../errors';
 import type { Adapters } from '../methods/method';
 import { findMethod } from '../methods/registry';
 import { selectTargets } from '../methods/targets';
 import type { LinearLayer } from '../models/model';
 import { countParams, disposeModel } from '../models/params';
+import { currentSignal } from '../processes/interrupt';
 import { findTask } from '../tasks';
 import { paddingWaste } from '../tasks/dataset';
 import type { Metrics } from '../tasks/task';
@@ -13,7 +14,7 @@ import { backendInfo, startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { forSet, type TrainingOptions, trainingSchema } from '../training/options';
 import { trainableOf } from '../training/step';
-import { type TrainingProgress, train } from '../training/train';
+import { type Stop, type TrainingProgress, train } from '../training/train';
 import { adaptTask } from './adapt-task';
 import { checkBatch, checkLabels, memoryLimit } from './checks';
 import { environmentOf } from './environment';
@@ -25,7 +26,7 @@ import { type RunRequest, recordId, resolveSpec } from './spec';
 export interface RunContext {
   readonly dataDir: string;
   readonly onProgress?: (progress: TrainingProgress) => void;
-  /** Stops the run after the current step; its record says `cancelled`. */
+  /** Stops the run at its next step or batch; the record that is returned says `cancelled`. */
   readonly signal?: AbortSignal;
   /** A run that only chooses an option: it is scored on validation data, at the end, and never sees the test set. */
   readonly tuning?: boolean;
@@ -46,29 +47,53 @@ export class RunFailed extends Error {
   }
 }
 
+/** A run that a person stopped, by Ctrl-C or in a notebook: the record was made and says `cancelled`. */
+export class RunInterrupted extends Interrupted {
+  constructor(readonly record: RunRecord) {
+    super(`interrupted: ${record.id} was not finished`);
+  }
+}
+
 /**
  * Runs a request and returns its record.
- * @throws UserError before anything ran when the request is wrong; RunFailed with the record afterwards.
+ * @throws UserError before anything ran when the request is wrong; afterwards, with the record, RunFailed, or
+ * RunInterrupted when the process was interrupted and not the context's own signal.
  */
 export async function runExperiment(request: RunRequest, context: RunContext): Promise<RunRecord> {
   const spec = resolveSpec(request);
   const backend = await startBackend();
   const meter = new Meter();
   const record = emptyRecord(spec, environmentOf(backend));
+  // kept from here on: what runs must stop with the cell that called it, also when another cell runs by then
+  const interrupts = currentSignal();
+  const stop: Stop = {
+    get aborted() {
+      return interrupts?.aborted === true || context.signal?.aborted === true;
+    },
+  };
   let task: Opened | null = null;
   try {
     const random = new Random(spec.seed);
     task = await meter.time('load', () => openTask(spec, context.dataDir, random.fork('task')));
     context.onOpened?.(task);
-    await runLoaded(record, request, task, random, context, meter);
+    await runLoaded(record, request, task, random, context, stop, meter);
   } catch (error) {
+    if (isInterrupted(error)) return stopped(record, meter, context);
     record.status = 'failed';
     record.error = messageOf(error);
     throw new RunFailed(finish(record, meter), error);
   } finally {
     if (task) disposeModel(task.model);
   }
-  return finish(record, meter);
+  return record.status === 'cancelled' ? stopped(record, meter, context) : finish(record, meter);
+}
+
+/** The record of a run that was stopped: returned to the caller who stopped it, else thrown. */
+function stopped(record: RunRecord, meter: Meter, { signal }: RunContext): RunRecord {
+  record.status = 'cancelled';
+  const finished = finish(record, meter);
+  if (signal?.aborted) return finished;
+  throw new RunInterrupted(finished);
 }
 
 /** The method on the task's model, over a float32 or an NF4 base. */
@@ -97,13 +122,14 @@ async function runLoaded(
   task: Opened,
   random: Random,
   context: RunContext,
+  signal: Stop,
   meter: Meter,
 ): Promise<void> {
   const { spec } = record;
   const training = forSet(trainingSchema.parse(spec.training) as TrainingOptions, task.train.size);
   const targets = selectTargets(task.model, training.targets);
   checkBatch(task, training, memoryLimit(backendInfo()));
-  findMethod(spec.method).check?.(targets, spec.methodOptions, training.steps);
+  findMethod(spec.method).check(targets, spec.methodOptions, training.steps);
   await checkLabels(task.train);
   const parameters = countParams(task.model);
   const adapters = adaptersOf(record, request, task, targets, training, random, meter);
@@ -144,7 +170,7 @@ async function runLoaded(
           const { metric, higherIsBetter } = record.primary;
           return higherIsBetter ? -metrics[metric] : metrics[metric];
         },
-        signal: context.signal,
+        signal,
       }),
     );
     const { step, loss, lr } = result.curve;

@@ -1,5 +1,5 @@
 /** Trainable parameters of every method on a task's model, counted by adapting it. */
-import { UserError } from '../errors';
+import { isInterrupted, UserError } from '../errors';
 import { findMethod } from '../methods/registry';
 import { selectTargets } from '../methods/targets';
 import { disposeModel } from '../models/params';
@@ -44,7 +44,7 @@ export async function methodSizes(
       sizes.push({ method: name, trainable, why: '' });
       adapters.dispose();
     } catch (error) {
-      if (!(error instanceof UserError)) throw error;
+      if (!(error instanceof UserError) || isInterrupted(error)) throw error;
       sizes.push({ method: name, trainable: null, why: error.message });
     }
   }

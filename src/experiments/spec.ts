@@ -71,9 +71,9 @@ export function resolveSpec(request: RunRequest): RunSpec {
     ...(learningRate === undefined ? {} : { lr: learningRate }),
     ...sorted.training,
   };
-  const methodOptions = parseOptions(method.options, sorted.method, `method ${method.name}`) as Record<string, unknown>;
   const parsed = parseOptions(trainingSchema, training, 'training');
   if (parsed.base === 'nf4') checkNf4(method);
+  const methodOptions = parseOptions(method.options, sorted.method, `method ${method.name}`) as Record<string, unknown>;
   return {
     task: task.name,
     model,

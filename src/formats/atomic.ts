@@ -12,6 +12,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is a file, not a folder; choose another path',
   EEXIST: 'a part of the path is a file, not a folder; choose another path',
   EISDIR: 'it is a folder; name a file',
+  ENOENT: 'its folder does not exist; make it or write elsewhere',
+  ENOTSUP: 'it is a device or the like, not a file; name a file',
   ENAMETOOLONG: 'the name is too long; shorten it',
 };
 
@@ -29,6 +31,32 @@ export function writeError(file: string, error: unknown): UserError | null {
 
 let counter = 0;
 
+/** A name beside the file that nobody else uses. */
+const temporary = (file: string): string =>
+  path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.${counter++}.tmp`);
+
+/** @throws what the system says where no file can be written: it is a folder, or something else that is no file. */
+function refuseOtherKinds(file: string): void {
+  const found = fs.statSync(file, { throwIfNoEntry: false });
+  if (found?.isDirectory()) throw Object.assign(new Error('is a folder'), { code: 'EISDIR' });
+  if (found && !found.isFile()) throw Object.assign(new Error('is no file'), { code: 'ENOTSUP' });
+}
+
+/**
+ * Tries whether `writeFileAtomic` could write the file, before the work that makes its content. Leaves nothing behind.
+ * @throws UserError naming the path, the reason and the remedy.
+ */
+export function checkWritable(file: string): void {
+  const temp = temporary(file);
+  try {
+    refuseOtherKinds(file);
+    fs.closeSync(fs.openSync(temp, 'wx'));
+    fs.rmSync(temp);
+  } catch (error) {
+    throw writeError(file, error) ?? error;
+  }
+}
+
 function writeAll(fd: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.byteLength; ) done += fs.writeSync(fd, bytes, done);
 }
@@ -41,14 +69,12 @@ function writeAll(fd: number, bytes: Uint8Array): void {
  */
 export function writeFileAtomic(file: string, content: string | Uint8Array | Iterable<Uint8Array>): void {
   const folder = path.dirname(file);
-  const temp = path.join(folder, `.${path.basename(file)}.${process.pid}.${counter++}.tmp`);
+  const temp = temporary(file);
   const pieces = typeof content === 'string' ? [Buffer.from(content)] : content;
   let fd: number | null = null;
   let made = false;
   try {
-    if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
-      throw Object.assign(new Error('is a folder'), { code: 'EISDIR' });
-    }
+    refuseOtherKinds(file);
     fs.mkdirSync(folder, { recursive: true });
     fd = fs.openSync(temp, 'wx');
     made = true;

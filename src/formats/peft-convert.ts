@@ -57,7 +57,7 @@ function firstHalf({ shape, data }: Matrix, factor: string): Matrix {
 }
 
 /**
- * Undoes `changeFromStart` in a saved folder: [A; A₀] and [B, −B₀] over the untouched base become A and B over the base
+ * Undoes `changeFromInit` in a saved folder: [A; A₀] and [B, −B₀] over the untouched base become A and B over the base
  * that was shifted by s·B₀·A₀. Ranks halve, and α so that the scale stays.
  */
 export function keepTrainedHalf(folder: string): void {

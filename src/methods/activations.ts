@@ -9,6 +9,7 @@ import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import type { LinearLayer, Model, Net } from '../models/model';
 import { baseLinear, layerOf, param } from '../models/params';
+import { interruptible } from '../processes/interrupt';
 import type { Batch } from '../tensor/batch';
 import { IncrementalPca } from '../tensor/incremental-pca';
 import { Random } from '../tensor/random';
@@ -105,6 +106,7 @@ export function estimateActivations(
   };
   let count = 0;
   for (const batch of batches) {
+    interruptible();
     if (count === 0) leaders = findLeaders(model, names, batch);
     const waiting = new Set(targets.filter((layer) => !done(layer)).map((layer) => leaders.get(layer.name)));
     if (waiting.size === 0 || count === options.activationBatches) break;

@@ -54,7 +54,6 @@ export const eva = defineMethod({
   check: checkSameRank,
   prepare: (measure, o) => measure.inputs(o).activations,
   init: ({ model, targets }, { rank, alpha, rho }, measured) => {
-    checkSameRank(targets, { rank });
     const found = new Map(
       targets.map((layer): [string, InputComponents] => {
         const own = measured.get(layer.name);

@@ -52,7 +52,7 @@ export const full = defineMethod({
 
 export const fullTargets = defineMethod({
   name: 'full-targets',
-  title: 'Full fine-tuning of the targets',
+  title: 'Full, targets only',
   reference: "target matrices trained, as in GoRA's scripts",
   trainsBase: true,
   options,

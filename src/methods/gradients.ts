@@ -11,6 +11,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import type { LinearLayer, Model, Net } from '../models/model';
+import { interruptible } from '../processes/interrupt';
 import type { Batch } from '../tensor/batch';
 import { GradientSums } from './gradient-sums';
 
@@ -39,7 +40,8 @@ export interface GradientEvidence {
 /**
  * Runs the batches through the frozen model and returns the mean gradients, float32. Weights stay as they are.
  * The batches stay the caller's; a generator may free each one after its `yield`, also when stopped early.
- * @throws UserError when there are fewer batches than asked for, or a gradient is not finite (naming the layer).
+ * @throws UserError when there are fewer batches than asked for, or a gradient is not finite (naming the layer);
+ * Interrupted when a person stops it.
  */
 export function estimateGradients(
   model: Model,
@@ -57,6 +59,7 @@ export function estimateGradients(
   let stopped = false;
   try {
     for (const batch of batches) {
+      interruptible();
       loss += sums.add(batch);
       count += 1;
       if (count === 1) checkReached(model, sums.unreached);

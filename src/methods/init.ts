@@ -14,7 +14,7 @@ export function checkRank(layer: LinearLayer, rank: number, what = 'rank'): void
   }
 }
 
-/** `check` of methods that give every layer the same rank. */
+/** The check of methods that give every layer the same rank. */
 export const checkSameRank = (targets: readonly LinearLayer[], { rank }: { readonly rank: number }): void => {
   for (const layer of targets) checkRank(layer, rank);
 };

@@ -109,7 +109,10 @@ export type Phases = <T>(name: 'measure' | 'init', work: () => T) => T;
 
 /** A method: one file, registered once. Made by `defineMethod`; used through `adapt`. */
 export interface Method<S extends z.ZodType = z.ZodType> extends Description<S> {
-  /** Refuses options that cannot work, with all that can be known before anything is measured. @throws UserError */
+  /**
+   * Checks options on the layers and steps they are for, before anything is measured.
+   * @throws UserError on options that are none of the method's, or cannot work there.
+   */
   check(targets: readonly LinearLayer[], options: unknown, steps?: number): void;
   /** Checks the options, measures and makes the adapters. @throws UserError on options that are none of the method's. */
   start(site: Site, options: unknown, measure: Measure, phases: Phases): Adapters;
@@ -136,15 +139,18 @@ export function recordedNames(
 
 /** A method out of its parts; the types of its options and of what it measures stay inside. */
 export function defineMethod<S extends z.ZodType, M = undefined>(parts: MethodParts<S, M>): Method<S> {
-  const { check, prepare, init, ...description } = parts;
-  const parsed = (given: unknown) =>
-    parseOptions(parts.options, currentNames(parts, given as Record<string, unknown>), `method ${parts.name}`);
+  const { prepare, init, check, ...description } = parts;
+  const parsed = (targets: readonly LinearLayer[], given: unknown, steps?: number): z.output<S> => {
+    const named = currentNames(parts, given as Record<string, unknown>);
+    const options = parseOptions(parts.options, named, `method ${parts.name}`);
+    check?.(targets, options, steps);
+    return options;
+  };
   return {
     ...description,
-    check: (targets, given, steps) => check?.(targets, parsed(given), steps),
+    check: (targets, given, steps) => void parsed(targets, given, steps),
     start: (site, given, measure, phases) => {
-      const options = parsed(given);
-      check?.(site.targets, options, site.steps);
+      const options = parsed(site.targets, given, site.steps);
       const measured = phases('measure', () => prepare?.(measure, options, site));
       return phases('init', () => init(site, options, measured as M));
     },

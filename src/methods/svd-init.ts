@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import type { LinearLayer } from '../models/model';
+import { interruptible } from '../processes/interrupt';
 import type { HostMatrix } from '../tensor/linalg';
 import type { Random } from '../tensor/random';
 import { type PartialSvd, randomisedSvd } from '../tensor/randomised-svd';
@@ -27,6 +28,7 @@ export function topSingular(
   random: Random,
   iterations = 4,
 ): PartialSvd {
+  interruptible(); // a method does this for every layer
   const smaller = Math.min(layer.out, layer.in);
   const exact = mode === 'exact' || (mode === 'auto' && smaller <= EXACT_UP_TO);
   const matrix = tf.tensor2d(values, [layer.out, layer.in]);

@@ -2,6 +2,7 @@
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
+import { interruptible } from '../processes/interrupt';
 import type { Batch } from '../tensor/batch';
 import type { Decoder, EncoderDecoder, KeyValueCache, Net } from './model';
 
@@ -60,6 +61,7 @@ async function write(
   try {
     let fresh = begin;
     while (open.includes(true)) {
+      interruptible();
       const next = tf.tidy(() => tf.argMax(writer.next(fresh), 1));
       const tokens = await next.data();
       next.dispose();

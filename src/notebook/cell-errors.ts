@@ -1,5 +1,6 @@
 /** Turns what a cell threw, or what its compiler refused, into the name, message and traceback Jupyter shows. */
 import { inspect } from 'node:util';
+import { Interrupted } from '../errors';
 import type { CellError } from './events';
 
 /** A refusal of the TypeScript compiler; the offset counts from the start of the cell. */
@@ -10,20 +11,30 @@ export interface CellDiagnostic {
   fileName?: string | undefined;
 }
 
+/** Refusals that are shown, and the longest line that is shown with one: a cell may hold a table of 10,000 mistakes. */
+const mostDiagnostics = 50;
+const longestLine = 1000;
+
 /** One error for all refusals of a cell, each with the line it stands on and a caret below. */
 export function diagnosticsError(source: string, diagnostics: readonly CellDiagnostic[]): CellError {
   const traceback: string[] = [];
-  for (const { offset, message, code, fileName } of diagnostics) {
+  const lines = source.split('\n');
+  const starts = [0];
+  for (const line of lines) starts.push(starts.at(-1)! + line.length + 1);
+  for (const { offset, message, code, fileName } of diagnostics.slice(0, mostDiagnostics)) {
     if (fileName) {
       traceback.push(`${fileName} - TS${code}: ${message}`);
       continue;
     }
-    const before = source.slice(0, offset).split('\n');
-    const column = before.at(-1)!.length;
-    const line = source.split('\n')[before.length - 1] ?? '';
-    traceback.push(`${before.length}:${column + 1} - TS${code}: ${message}`);
-    if (line.trim()) traceback.push(`    ${line}`, `    ${' '.repeat(column)}^`);
+    const found = starts.findIndex((start) => start > offset);
+    const number = found < 0 ? lines.length : found;
+    const line = lines[number - 1] ?? '';
+    const column = offset - (starts[number - 1] ?? 0);
+    traceback.push(`${number}:${column + 1} - TS${code}: ${message}`);
+    if (line.trim() && line.length <= longestLine) traceback.push(`    ${line}`, `    ${' '.repeat(column)}^`);
   }
+  const more = diagnostics.length - mostDiagnostics;
+  if (more > 0) traceback.push(`and ${more} more`);
   return { ename: 'TypeScriptError', evalue: traceback[0] ?? 'the cell was refused', traceback };
 }
 
@@ -33,14 +44,20 @@ const foreignFrame = /^\s+at .*(?:node_modules[\\/]tslab[\\/]|[( ]node:|[\\/]not
 // Where the cell itself stands in a stack; node also puts its place above the line of code that failed.
 const cellFrame = /^(?:\s+at )?evalmachine\.<anonymous>(?::\d+)*$/;
 
-/** The error of anything a cell threw. An error the user can mend (`UserError`) comes without a stack. */
+/** Errors that need no stack: those the user can mend, and that the work was stopped. */
+const plain = ['UserError', 'Interrupted'];
+
+/** The error of anything a cell threw. */
 export function thrownError(thrown: unknown): CellError {
   if (!(thrown instanceof Error) && !isErrorLike(thrown)) {
     const evalue = typeof thrown === 'string' ? thrown : inspect(thrown);
     return { ename: 'Error', evalue, traceback: [`Error: ${evalue}`] };
   }
   const { name, message } = thrown;
-  if (name === 'UserError') return { ename: name, evalue: message, traceback: [`${name}: ${message}`] };
+  if ((thrown as { code?: unknown }).code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED') {
+    return thrownError(new Interrupted('interrupted'));
+  }
+  if (plain.includes(name)) return { ename: name, evalue: message, traceback: [`${name}: ${message}`] };
   const kept = inspect(thrown)
     .split('\n')
     .filter((line) => line !== '' && !foreignFrame.test(line) && !cellFrame.test(line));

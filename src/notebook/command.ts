@@ -1,4 +1,5 @@
 /** `gora notebook run` and `gora notebook check`: the headless runner from the command line. */
+import { realpathSync } from 'node:fs';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, UserError } from '../errors';
@@ -16,7 +17,8 @@ Options of run:
   --out FILE          write the executed notebook there, leave the original alone
   --timeout SECONDS   the time one cell may take (default: no limit)
 
-Needs no Jupyter and no Python. The run stops at the first error and exits with code 1.
+Needs no Jupyter and no Python. The run stops at the first error and exits with code 1. Ctrl-C interrupts the cell and
+writes what was finished; a second one ends at once and writes nothing.
 GORA_QUICK=1 in the environment asks notebooks for their small runs.
 `;
 
@@ -42,13 +44,26 @@ async function run(argv: string[]): Promise<number> {
   if (timeoutS !== undefined && !(timeoutS > 0 && timeoutS < 2 ** 31 / 1000)) {
     throw new UserError(`--timeout ${values.timeout}: expected seconds greater than 0`);
   }
+  const { signal, code, release } = stopSignals();
   const result = await runNotebook(file, {
     out: values.out,
     timeoutS,
+    signal,
     onCell: ({ number, total, title, seconds, error }) =>
       console.log(`[${number}/${total}] ${error ? 'failed' : 'ok'} ${seconds.toFixed(1)} s  ${title}`),
-  });
+  }).finally(release);
+  if (result.file === null) {
+    console.error(`\nInterrupted before a cell had finished: ${file} is as it was.`);
+    return code();
+  }
   const written = path.relative(process.cwd(), result.file) || result.file;
+  if (values.out === undefined && result.file !== realpathSync(file)) {
+    console.error(`\n${file} was changed while its cells ran, and is left alone.`);
+  }
+  if (result.cancelled) {
+    console.error(`\nInterrupted. Outputs of the cells that ran are in ${written}.`);
+    return code();
+  }
   if (result.failure) {
     const { number, id, title, traceback } = result.failure;
     console.error(`\nCell ${number} (id ${id}) of ${file} failed: ${title}\n${traceback.join('\n')}`);
@@ -57,6 +72,26 @@ async function run(argv: string[]): Promise<number> {
   }
   console.log(`${written}: ${result.executed} cells in ${result.seconds.toFixed(1)} s`);
   return 0;
+}
+
+/** Signals that ask a run to end, with the exit code that says so. */
+const endings = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** An abort signal for the first of them; a second one has its own effect, the end of the process. */
+function stopSignals(): { signal: AbortSignal; code: () => number; release: () => void } {
+  const controller = new AbortController();
+  let code = 1;
+  const names = Object.keys(endings) as (keyof typeof endings)[];
+  const release = () => {
+    for (const name of names) process.off(name, stop);
+  };
+  const stop = (name: keyof typeof endings) => {
+    release();
+    code = endings[name];
+    controller.abort();
+  };
+  for (const name of names) process.on(name, stop);
+  return { signal: controller.signal, code: () => code, release };
 }
 
 function parse(argv: string[]) {

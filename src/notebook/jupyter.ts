@@ -3,6 +3,7 @@ import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { UserError } from '../errors';
+import { guarded } from '../processes/guard';
 import { projectRoot } from '../project';
 import { onPath } from '../setup/machine';
 import { writeKernelspec } from './kernelspec';
@@ -73,7 +74,7 @@ export async function startJupyter(argv: string[], root: string = projectRoot())
   const command = jupyterCommand(program, argv, root);
   if (!build(root)) return 1;
   writeKernelspec(root);
-  const child = spawn(command.program, command.args, {
+  const child = spawn(...guarded(command.program, command.args), {
     cwd: root,
     env: { ...process.env, ...command.env },
     stdio: 'inherit',
@@ -103,7 +104,9 @@ function build(root: string): boolean {
     return false;
   }
   const project = path.join(root, 'tsconfig.build.json');
-  const built: SpawnSyncReturns<Buffer> = spawnSync(process.execPath, [compiler, '-p', project], { stdio: 'inherit' });
+  const built: SpawnSyncReturns<Buffer> = spawnSync(...guarded(process.execPath, [compiler, '-p', project]), {
+    stdio: 'inherit',
+  });
   if (built.status !== 0) console.error('The kit does not compile; see above.');
   return built.status === 0;
 }

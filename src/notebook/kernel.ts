@@ -1,18 +1,22 @@
 /**
- * The Jupyter kernel: tslab 1.0.22's server with its four faults mended in-process.
+ * The Jupyter kernel: tslab 1.0.22's server with its faults mended in-process.
  * 1. Output past some 512 sends a tick was lost, with the idle status: the publisher's queue is unbounded here.
  * 2. `{ a, b }` of earlier cells' names broke (shorthand.ts).
  * 3. A failed cell sent no `error` message: it is published, and its parts stand in the reply.
  * 4. No `execute_input` and no execution count were sent.
+ * 5. An interrupt abandoned what the cell awaited, and could not reach a loop after an `await` (session.ts).
+ * 6. Positions were taken for UTF-16 units; the protocol counts characters.
+ * 7. A request of an unknown kind, and one that failed, was reported in the cell that happened to run last.
  */
 import { JupyterHandlerImpl, ZmqServer } from 'tslab/dist/jupyter';
-import type { Publisher } from 'zeromq';
+import type { Publisher, Router } from 'zeromq';
+import { messageOf } from '../errors';
+import { completenessOf } from './completeness';
 import type { CellEvent } from './events';
 import { languageInfo } from './language';
+import { toCharacters, toUnits } from './positions';
 import { Session } from './session';
-
-type Message = Parameters<ZmqServer['handleExecute']>[1];
-type Socket = Parameters<ZmqServer['handleExecute']>[0];
+import { Message } from './wire';
 
 interface ExecuteRequest {
   code: string;
@@ -35,6 +39,21 @@ class Handler extends JupyterHandlerImpl {
       banner: 'TypeScript with the low-rank adaptation kit',
     };
     return reply as unknown as ReturnType<JupyterHandlerImpl['handleKernel']>;
+  }
+
+  override handleIsComplete({ code }: { code: string }) {
+    return completenessOf(code);
+  }
+
+  override handleInspect(request: { code: string; cursor_pos: number; detail_level: 0 | 1 }) {
+    return super.handleInspect({ ...request, cursor_pos: toUnits(request.code, request.cursor_pos) });
+  }
+
+  override handleComplete(request: { code: string; cursor_pos: number }) {
+    const { code } = request;
+    const found = super.handleComplete({ code, cursor_pos: toUnits(code, request.cursor_pos) });
+    const [cursor_start, cursor_end] = [toCharacters(code, found.cursor_start), toCharacters(code, found.cursor_end)];
+    return { ...found, cursor_start, cursor_end };
   }
 
   override handleShutdown(request: { restart: boolean }) {
@@ -65,14 +84,61 @@ class Server extends ZmqServer {
     });
   }
 
-  override handleExecute(socket: Socket, message: Message): Promise<void> {
+  override async handleShellMessage(socket: Router, ...frames: Buffer[]): Promise<void> {
+    let message: Message;
+    try {
+      message = Message.parse(this.connInfo.key, frames);
+    } catch (error) {
+      return this.session.complain(`a message that cannot be read was ignored: ${messageOf(error)}`);
+    }
+    const { msg_type: type } = message.header;
+    this.publishStatus('busy', message);
+    try {
+      await this.answer(socket, message, type);
+    } catch (error) {
+      this.session.complain(`${type} failed: ${error instanceof Error ? error.stack : String(error)}`);
+      const failed = { status: 'error', ename: 'Error', evalue: messageOf(error), traceback: [] };
+      if (type.endsWith('_request')) this.reply(socket, message, type.replace(/request$/, 'reply'), failed);
+    } finally {
+      this.publishStatus('idle', message);
+    }
+    if (type === 'shutdown_request') this.close();
+  }
+
+  private answer(socket: Router, message: Message, type: string): void | Promise<void> {
+    switch (type) {
+      case 'kernel_info_request':
+        return this.handleKernelInfo(socket, message);
+      case 'execute_request':
+        return this.handleExecute(socket, message);
+      case 'is_complete_request':
+        return this.handleIsComplete(socket, message);
+      case 'inspect_request':
+        return this.handleInspect(socket, message);
+      case 'complete_request':
+        return this.handleComplete(socket, message);
+      case 'comm_info_request':
+        return this.handleCommInfoRequest(socket, message);
+      case 'shutdown_request':
+        return this.handleShutdown(socket, message);
+      case 'history_request': // none is kept: front ends show their own
+        return this.reply(socket, message, 'history_reply', { status: 'ok', history: [] });
+      case 'interrupt_request':
+        this.session.interrupt();
+        return this.reply(socket, message, 'interrupt_reply', { status: 'ok' });
+      default: // the protocol asks to ignore it
+        return this.session.complain(`a message of the unknown kind ${type} was ignored`);
+    }
+  }
+
+  override handleExecute(socket: Router, message: Message): Promise<void> {
     const sequence = ++this.received;
     const turn = this.queue.then(() => this.executeNow(socket, message, sequence));
     this.queue = turn.catch(() => {});
     return turn;
   }
 
-  private async executeNow(socket: Socket, message: Message, sequence: number): Promise<void> {
+  private async executeNow(socket: Router, message: Message, sequence: number): Promise<void> {
     const request = message.content as ExecuteRequest;
     const silent = request.silent === true;
     if (sequence <= this.abortUpTo) {
@@ -97,7 +163,7 @@ class Server extends ZmqServer {
     this.reply(socket, message, 'execute_reply', outcome);
   }
 
-  override handleCommInfoRequest(socket: Socket, message: Message): void {
+  override handleCommInfoRequest(socket: Router, message: Message): void {
     this.reply(socket, message, 'comm_info_reply', { status: 'ok', comms: {} });
   }
 
@@ -107,7 +173,7 @@ class Server extends ZmqServer {
     setTimeout(() => process.exit(0), 200);
   }
 
-  private reply(socket: Socket, parent: Message, type: string, content: object): void {
+  private reply(socket: Router | Publisher, parent: Message, type: string, content: object): void {
     const reply = parent.createReply();
     reply.header.msg_type = type;
     reply.content = content;
@@ -131,11 +197,12 @@ function asMessage(event: CellEvent, execution_count: number): [type: string, co
 /** Serves the front end that the connection file describes, in the current folder, until it asks to stop or goes away. */
 export async function startKernel(connectionFile: string): Promise<void> {
   const session = new Session(50);
-  process.on('SIGINT', () => session.executor.interrupt());
   process.on('uncaughtException', (error) => session.fault(error));
   process.on('unhandledRejection', (reason) => session.fault(reason));
   const parent = process.ppid;
-  setInterval(() => process.ppid === parent || process.exit(0), 2000).unref();
+  // Jupyter names the process it starts kernels from; one whose parent is gone already belongs to nobody.
+  if (parent === 1 && Number(process.env.JPY_PARENT_PID ?? 1) !== 1) process.exit(0);
+  await session.watch(parent);
   await new Server(session, connectionFile).init();
 }
 

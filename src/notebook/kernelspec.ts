@@ -7,11 +7,27 @@ import { projectRoot } from '../project';
 /** What a notebook's metadata says of its kernel. */
 export const kernelspecMetadata = { display_name: 'TypeScript (GoRA)', language: 'typescript', name: 'gora' };
 
+/**
+ * What says that a notebook is for another kernel: `kernelspec "python3"`. Null when it is for ours, or says nothing.
+ * @param metadata of the notebook.
+ */
+export function foreignKernel(metadata: Readonly<Record<string, unknown>>): string | null {
+  const part = (key: string) => (metadata[key] ?? {}) as Readonly<Record<string, unknown>>;
+  const [spec, info] = [part('kernelspec'), part('language_info')];
+  if (spec.name === kernelspecMetadata.name) return null;
+  if (typeof spec.name === 'string') return `kernelspec "${spec.name}"`;
+  const language = [spec.language, info.name].find((one) => typeof one === 'string') as string | undefined;
+  return language === undefined || language.toLowerCase() === kernelspecMetadata.language
+    ? null
+    : `language "${language}"`;
+}
+
 /** Arguments after `node` that start a program of this folder: compiled, or from source in the kit's own tests. */
 export function nodeArguments(program: 'kernel' | 'worker'): string[] {
   const extension = path.extname(__filename);
   const loader = extension === '.ts' ? ['--import', pathToFileURL(require.resolve('tsx')).href] : [];
-  return [...loader, path.join(__dirname, `${program}${extension}`)];
+  // an interrupt may break off a callback of a timer, which node would take for a damaged stack of its own
+  return ['--no-force-async-hooks-checks', ...loader, path.join(__dirname, `${program}${extension}`)];
 }
 
 /**

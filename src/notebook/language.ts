@@ -1,5 +1,5 @@
 /** What the kernel tells Jupyter of its language; the headless runner writes the same into a notebook's metadata. */
-import { typescriptVersion } from './shorthand';
+import { ts } from './compiler';
 
 export const languageInfo = {
   // `mode` is what JupyterLab reads, `name` with `typescript` what the classic notebook does.
@@ -7,5 +7,5 @@ export const languageInfo = {
   file_extension: '.ts',
   mimetype: 'text/typescript',
   name: 'typescript',
-  version: typescriptVersion,
+  version: ts.version,
 };

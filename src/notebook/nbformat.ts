@@ -93,15 +93,18 @@ export function parseNotebook(content: string, file: string): Notebook {
   return parsed.data;
 }
 
-/** Reads and checks a notebook. @throws UserError also when the file cannot be read. */
-export function readNotebook(file: string): Notebook {
-  let content: string;
+/** The text of a notebook file. @throws UserError when it cannot be read. */
+export function readNotebookText(file: string): string {
   try {
-    content = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (cause) {
     throw new UserError(`cannot read notebook ${file}: ${messageOf(cause)}`, { cause });
   }
-  return parseNotebook(content, file);
+}
+
+/** Reads and checks a notebook. @throws UserError also when the file cannot be read. */
+export function readNotebook(file: string): Notebook {
+  return parseNotebook(readNotebookText(file), file);
 }
 
 /** Ids that depend on place and text alone, so that reading twice gives the same notebook. */
@@ -168,7 +171,13 @@ function splitBundle(data: MimeBundle): MimeBundle {
 
 /** Lines with their line ends; no last empty one. */
 function lines(value: string): string[] {
-  return value.match(/[^\n]*\n|[^\n]+/g) ?? [];
+  const found: string[] = [];
+  for (let from = 0; from < value.length; ) {
+    const end = value.indexOf('\n', from) + 1 || value.length;
+    found.push(value.slice(from, end));
+    from = end;
+  }
+  return found;
 }
 
 function sorted(value: unknown): unknown {

@@ -3,19 +3,7 @@
  * a plain name, in `{ a }` and in `const { a: first } = …`. Giving each such property a quoted key (`{ "a": a }`) before
  * conversion keeps the meaning; positions in messages are mapped back to what the author wrote.
  */
-import { createRequire } from 'node:module';
-import type * as TypeScript from '@tslab/typescript-for-tslab';
-
-// tslab's own compiler, wherever npm has put it.
-const ts = createRequire(require.resolve('tslab'))('@tslab/typescript-for-tslab') as typeof TypeScript;
-
-/** The version of the compiler that reads the cells. */
-export const typescriptVersion = ts.version;
-
-interface Insertion {
-  at: number;
-  text: string;
-}
+import { type Insertion, inserted, type TypeScript, ts, walk } from './compiler';
 
 /** A cell's text with quoted keys, and the way back from its positions to the author's. */
 export interface Expanded {
@@ -28,7 +16,7 @@ export interface Expanded {
 export function expandShorthand(source: string): Expanded {
   const file = ts.createSourceFile('cell.ts', source, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
   const insertions: Insertion[] = [];
-  const visit = (node: TypeScript.Node): void => {
+  walk(file, (node: TypeScript.Node) => {
     // `__proto__: x` sets the prototype while `{ __proto__ }` makes a property, so that one name stays as it is.
     if (ts.isShorthandPropertyAssignment(node) && node.name.text !== '__proto__') {
       insertions.push({ at: node.name.getStart(file), text: `"${node.name.text}": ` });
@@ -36,17 +24,8 @@ export function expandShorthand(source: string): Expanded {
       const key = node.propertyName;
       insertions.push({ at: key.getStart(file), text: '"' }, { at: key.getEnd(), text: '"' });
     }
-    ts.forEachChild(node, visit);
-  };
-  visit(file);
-  insertions.sort((a, b) => a.at - b.at);
-  let text = '';
-  let from = 0;
-  for (const { at, text: added } of insertions) {
-    text += source.slice(from, at) + added;
-    from = at;
-  }
-  text += source.slice(from);
+  });
+  const text = inserted(source, insertions);
   return { text, originalOffset: (offset) => originalOffset(insertions, offset) };
 }
 

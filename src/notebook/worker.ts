@@ -1,7 +1,7 @@
 /**
  * The process in which the headless runner's cells run, with the notebook's folder as its current one.
  * Cells come as messages; events go as JSON lines to descriptor 3, written synchronously, so that nothing is lost when
- * a cell ends the process.
+ * a cell ends the process. SIGINT interrupts the running cell. The argument is the runner's pid: the process ends with it.
  */
 import { writeSync } from 'node:fs';
 import type { CellError, CellEvent } from './events';
@@ -19,7 +19,7 @@ function tell(message: WorkerMessage): void {
   while (bytes.length > 0) bytes = bytes.subarray(writeSync(3, bytes));
 }
 
-function main(): void {
+async function main(): Promise<void> {
   const session = new Session(Number.POSITIVE_INFINITY);
   process.on('uncaughtException', (error) => session.fault(error));
   process.on('unhandledRejection', (reason) => session.fault(reason));
@@ -30,7 +30,8 @@ function main(): void {
     await new Promise((resolve) => setImmediate(resolve));
     tell({ kind: 'done', error: error ?? session.strayError });
   });
+  await session.watch(Number(process.argv[2]));
   tell({ kind: 'ready', languageInfo });
 }
 
-main();
+void main();

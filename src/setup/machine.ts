@@ -1,6 +1,7 @@
 /** What this machine has that the kit can use. Each answer is a version or a path, or null. */
-import { accessSync, constants, existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { findProgram } from '../processes/guard';
 import { probe } from './run';
 
 /** The first Python 3 on the PATH, by command name. */
@@ -21,18 +22,7 @@ export function gpuName(): string | null {
 }
 
 /** A program's full path, looked up on the PATH. */
-export function onPath(name: string): string | null {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, name);
-    try {
-      accessSync(path, constants.X_OK);
-      if (folder !== '') return path;
-    } catch {
-      // Not in this folder.
-    }
-  }
-  return null;
-}
+export const onPath = (name: string): string | null => findProgram(name);
 
 /** A Chromium-family browser for rendering charts: `CHROME_PATH`, else one on the PATH. */
 export function browser(): string | null {

@@ -1,5 +1,6 @@
-/** Runs other programs for setup and doctor: never through a shell, always with a limit. */
+/** Runs other programs for setup and doctor: never through a shell, always with a limit, never longer than we live. */
 import { spawn, spawnSync } from 'node:child_process';
+import { findProgram, guarded } from '../processes/guard';
 
 /** How a program ended. */
 export interface Outcome {
@@ -23,25 +24,21 @@ export interface RunOptions {
 
 /** Runs a program to its end and collects what it printed. Never throws. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const env = options.env ?? process.env;
+  const path = findProgram(command, env.PATH);
+  if (path === null) return Promise.resolve({ ok: false, code: null, output: `spawn ${command} ENOENT` });
   return new Promise((done) => {
-    const child = spawn(command, args, {
+    const child = spawn(...guarded(path, args, { group: true }), {
       cwd: options.cwd,
-      env: options.env ?? process.env,
+      env,
       stdio: ['ignore', 'pipe', 'pipe'],
-      // A group of its own, so that a limit also ends what the program started.
-      detached: process.platform !== 'win32',
     });
     let output = '';
     let ended = false;
     const started = Date.now();
     const end = () => {
       ended = true;
-      try {
-        if (process.platform === 'win32') child.kill('SIGKILL');
-        else if (child.pid) process.kill(-child.pid, 'SIGKILL');
-      } catch {
-        child.kill('SIGKILL');
-      }
+      child.kill('SIGTERM'); // with all it started
     };
     const watch = setInterval(() => {
       const seconds = Math.round((Date.now() - started) / 1000);
@@ -70,7 +67,9 @@ export function run(command: string, args: readonly string[], options: RunOption
 
 /** The first line a program prints, or null when it is not there: for `--version` and the like. */
 export function probe(command: string, args: readonly string[]): string | null {
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 10_000 });
+  const path = findProgram(command);
+  if (path === null) return null;
+  const { status, stdout, stderr } = spawnSync(...guarded(path, args), { encoding: 'utf8', timeout: 10_000 });
   if (status !== 0) return null;
   return (stdout || stderr).trim().split('\n')[0] ?? '';
 }

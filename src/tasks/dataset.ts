@@ -1,5 +1,6 @@
 /** Examples by index, and batches of them in a seeded order. */
 import { UserError } from '../errors';
+import { interruptible } from '../processes/interrupt';
 import type { Batch } from '../tensor/batch';
 import type { Random } from '../tensor/random';
 
@@ -32,6 +33,7 @@ export function* batchesOf(data: Dataset, batch: number, random: Random): Genera
 /** Every example once, in order; the last batch may be short. */
 export function* inOrder(data: Dataset, batch: number): Generator<Batch, void> {
   for (let from = 0; from < data.size; from += batch) {
+    interruptible();
     yield data.batch(Array.from({ length: Math.min(batch, data.size - from) }, (_, i) => from + i));
   }
 }

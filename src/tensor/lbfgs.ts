@@ -1,4 +1,5 @@
 /** L-BFGS (Liu & Nocedal 1989) in float64 for smooth convex functions, with a backtracking line search. */
+import { interruptible } from '../processes/interrupt';
 
 /** Value at a point; writes the gradient. */
 export type Objective = (point: Float64Array, gradient: Float64Array) => number;
@@ -66,6 +67,7 @@ export function lbfgs(objective: Objective, start: Float64Array, options: LbfgsO
   const pairs: Pair[] = [];
   let iterations = 0;
   while (largest(gradient) > tolerance && iterations < maxIterations) {
+    interruptible();
     const d = direction(gradient, pairs);
     const slope = dot(gradient, d);
     const nextGradient = new Float64Array(point.length);

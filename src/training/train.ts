@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import type { Adapters, Parameter } from '../methods/method';
 import type { Model } from '../models/model';
+import { interrupted } from '../processes/interrupt';
 import type { Dataset } from '../tasks/dataset';
 import { batchesOf } from '../tasks/dataset';
 import type { Random } from '../tensor/random';
@@ -21,6 +22,9 @@ export interface TrainingProgress {
   readonly millisecondsPerStep: number;
 }
 
+/** What says that work is to stop: an AbortSignal, or several in one. */
+export type Stop = Pick<AbortSignal, 'aborted'>;
+
 export interface TrainingRun {
   readonly model: Model;
   readonly adapters: Adapters;
@@ -30,8 +34,8 @@ export interface TrainingRun {
   readonly onProgress?: (progress: TrainingProgress) => void;
   /** Called every `evalEvery` steps. A number it gives decides about early stopping: the lower, the better. */
   readonly onEvaluate?: (step: number) => Promise<unknown>;
-  /** Stops after the running step when aborted. */
-  readonly signal?: AbortSignal;
+  /** Stops after the running step when aborted; so does an interrupt of the process. */
+  readonly signal?: Stop;
 }
 
 export interface TrainingResult {
@@ -79,7 +83,7 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
   let [peakBytes, activationBytes, cancelled] = [0, 0, false];
   try {
     for (let step = 1; step <= steps; step++) {
-      if (run.signal?.aborted) {
+      if (run.signal?.aborted || interrupted()) {
         cancelled = true;
         break;
       }

@@ -1,7 +1,7 @@
 /** `gora run` from the outside: records, determinism, interruption, and every kind of bad input. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { readRecord } from '../../src/experiments/store';
@@ -67,8 +67,9 @@ async function refuses(command: string[], message: RegExp, out: string): Promise
 
 test('bad options are named', async (t) => {
   const [data, out] = [tinyData(t), tempDir(t)];
-  await refuses(['run', '--tusk', 'x'], /Unknown option '--tusk'.*\nOptions: --task, --method/s, out);
-  await refuses(['run', '--task', 'shakespeare'], /needs --task and --method/, out);
+  await refuses(['run', '--tusk', 'x'], /Unknown option '--tusk'.*\nOptions: --model, --task, .*--method/s, out);
+  await refuses(['run', '--task', 'shakespeare'], /run needs --method NAME/, out);
+  await refuses(['run', '--method', 'lora'], /name a task \(--task NAME.* or your own data \(--data FILE/, out);
   for (const seed of ['1.5', '-1', '-1e3', 'one', '']) {
     await refuses(
       [...args(data, out), '--seed', seed],
@@ -95,7 +96,10 @@ test('bad options are named', async (t) => {
 
 test('bad files are named', async (t) => {
   const out = tempDir(t);
-  await refuses(args(tempDir(t), out), /model stories260K is not there: .*--data DIR/, out);
+  await refuses(args(tempDir(t), out), /tinyshakespeare.*input\.txt: no such file/, out);
+  const textAlone = tinyData(t);
+  rmSync(join(textAlone, 'stories260K'), { recursive: true });
+  await refuses(args(textAlone, out), /model stories260K is not there: .*--data-dir DIR or GORA_DATA/, out);
   const [data, broken] = [tinyData(t), 'stories260K/stories260K.bin'];
   const path = join(data, broken);
   const bytes = readFileSync(path);
@@ -132,7 +136,7 @@ test('what cannot be saved is known before the work, and leaves no folder behind
   }
   mkdirSync(join(place, 'a', 'adapter_config.json'), { recursive: true });
   await refuses([...args(nowhere, none), '--save', join(place, 'a')], /adapter_config\.json is a folder there/, out);
-  await refuses([...args(nowhere, none), '--save', none], /model stories260K is not there/, out);
+  await refuses([...args(nowhere, none), '--save', none], /tinyshakespeare.*input\.txt: no such file/, out);
   assert.deepEqual(readdirSync(place), ['a'], 'folders made for nothing are gone');
 });
 

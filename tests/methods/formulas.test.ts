@@ -32,33 +32,71 @@ async function layersOf(name: string, options: Record<string, unknown>): Promise
   return layers;
 }
 
-const SCALES: [method: string, scale: (r: number, alpha: number) => number][] = [
-  ['lora', (r, alpha) => alpha / r],
-  ['lora+', (r, alpha) => alpha / r],
-  ['lora-fa', (r, alpha) => alpha / r],
-  ['lora-pro', (r, alpha) => alpha / r],
-  ['dora', (r, alpha) => alpha / r],
-  ['pissa', (r, alpha) => alpha / r],
-  ['olora', (r, alpha) => alpha / r],
-  ['rslora', (r, alpha) => alpha / Math.sqrt(r)],
-  ['lora-ga', (r, alpha) => alpha / Math.sqrt(r)],
-  ['lora-one', (r, alpha) => alpha / Math.sqrt(r)],
-  ['gora', (r, alpha) => alpha / Math.sqrt(r)],
+/** Ranks and α, with the scales α/r and α/√r worked out by hand. */
+const SCALED: readonly { rank: number; alpha: number; plain: number; stable: number }[] = [
+  { rank: 1, alpha: 1, plain: 1, stable: 1 },
+  { rank: 3, alpha: 16, plain: 5.33333333, stable: 9.23760431 },
+  { rank: 4, alpha: 7.5, plain: 1.875, stable: 3.75 },
 ];
-for (const [name, scale] of SCALES) {
-  test(`${name}: the scale of every layer is exact`, async () => {
-    for (const [rank, alpha] of [
-      [1, 1],
-      [3, 16],
-      [4, 7.5],
-    ]) {
-      for (const layer of await layersOf(name, { rank, alpha })) {
-        assert.equal(layer.scale, scale(layer.rank, alpha), layer.name);
-        if (name !== 'gora') assert.equal(layer.rank, rank);
+const SCALES: Readonly<Record<'plain' | 'stable', readonly string[]>> = {
+  plain: ['lora', 'lora+', 'lora-fa', 'lora-pro', 'pissa', 'olora'],
+  stable: ['rslora', 'lora-ga', 'lora-one', 'gora', 'ls-lora'],
+};
+
+for (const kind of ['plain', 'stable'] as const) {
+  for (const name of SCALES[kind]) {
+    test(`${name}: with B of ones a weight changes by ${kind === 'plain' ? 'α/r' : 'α/√r'} times the column sums of A`, async () => {
+      for (const { rank, alpha, [kind]: scale } of SCALED) {
+        const model = mlp.make();
+        const uniform = /^(gora|ls-lora)$/.test(name) ? { allocation: 'uniform' } : {};
+        const adapters = attachTo(findMethod(name), mlp, model, { rank, alpha, ...uniform });
+        for (const { group, value } of adapters.trainable) if (group === 'B') value.assign(tf.onesLike(value));
+        for (const { name: layer, A, B } of (await adapters.state!()).layers) {
+          const [out, fanIn] = [B.shape[0], A.shape[1]];
+          const sums = Array.from({ length: fanIn }, (_, i) => {
+            let sum = 0;
+            for (let k = 0; k < rank; k++) sum += A.data[k * fanIn + i];
+            return scale * sum;
+          });
+          const change = adapters.delta(layer);
+          const expected = Array.from({ length: out }, () => sums).flat();
+          assertClose(change.dataSync(), expected, 1e-6, `${layer} at rank ${rank}`);
+          change.dispose();
+        }
+        adapters.dispose();
+        disposeModel(model);
       }
-    }
-  });
+    });
+  }
 }
+
+test('DoRA turns every row to W + α/r·B·A and keeps its length', async () => {
+  const model = mlp.make();
+  const weights = new Map(
+    model.linears.map((layer) => [layer.name, model.params.get(layer.weight)!.dataSync().slice()]),
+  );
+  const adapters = attachTo(findMethod('dora'), mlp, model, { rank: 4, alpha: 7.5 });
+  for (const { group, value } of adapters.trainable) if (group === 'B') value.assign(tf.onesLike(value));
+  for (const { name: layer, A, B } of (await adapters.state!()).layers) {
+    const [out, fanIn] = [B.shape[0], A.shape[1]];
+    const change = adapters.delta(layer);
+    const delta = change.dataSync();
+    const before = weights.get(layer)!;
+    for (let o = 0; o < out; o++) {
+      const row = before.subarray(o * fanIn, (o + 1) * fanIn);
+      const moved = Array.from(
+        row,
+        (w, i) => w + 1.875 * [0, 1, 2, 3].reduce((sum, k) => sum + A.data[k * fanIn + i], 0),
+      );
+      const stretch = Math.hypot(...row) / Math.hypot(...moved);
+      const expected = moved.map((value, i) => stretch * value - row[i]);
+      assertClose(delta.subarray(o * fanIn, (o + 1) * fanIn), expected, 1e-5, `${layer} row ${o}`);
+    }
+    change.dispose();
+  }
+  adapters.dispose();
+  disposeModel(model);
+});
 
 test("EVA keeps the common rank's scale on layers of other ranks; AdaLoRA's is α/(r₀ + 1e-5)", async () => {
   for (const layer of await layersOf('eva', { rank: 2, alpha: 5 })) assert.equal(layer.scale, 2.5);

@@ -9,6 +9,7 @@ import { loraInit } from '../../src/methods/init';
 import { defineMethod } from '../../src/methods/method';
 import { allMethods, findMethod, registerMethod } from '../../src/methods/registry';
 import { disposeModel } from '../../src/models/params';
+import { methodStyle } from '../../src/reports/style';
 import { startBackend } from '../../src/tensor/backend';
 import { AdamW } from '../../src/training/adamw';
 import { trainStep } from '../../src/training/step';
@@ -63,11 +64,39 @@ test('an unknown name lists the known ones', () => {
   );
 });
 
-test('every method says what it is', () => {
-  const names = allMethods().map(({ name }) => name);
-  assert.equal(new Set(names).size, names.length);
-  for (const { name, title, reference } of allMethods()) {
-    assert.ok(title.length > 0 && reference.length > 0, name);
-    assert.match(name, /^[a-z0-9+-]+$/);
+/** The methods of the kit, in their order: title, first author and year, what it wants measured. */
+const METHODS = `
+  full          Full fine-tuning    -                   -
+  full-targets  Full, targets only  -                   -
+  lora          LoRA                Hu 2021             -
+  rslora        rsLoRA              Kalajdzievski 2023  -
+  lora+         LoRA+               Hayou 2024          -
+  lora-fa       LoRA-FA             Zhang 2023          -
+  dora          DoRA                Liu 2024            -
+  pissa         PiSSA               Meng 2024           -
+  olora         OLoRA               Büyükakyüz 2024     -
+  adalora       AdaLoRA             Zhang 2023          -
+  eva           EVA                 Paischer 2024       activations
+  lora-one      LoRA-One            Zhang 2025          gradients
+  lora-pro      LoRA-Pro            Wang 2024           -
+  lora-ga       LoRA-GA             Wang 2024           gradients
+  gora          GoRA                He 2025             gradients
+  ls-lora       LS-LoRA             He 2025             gradients`;
+
+test('every method has its name, its title here and in charts, its paper and its needs', () => {
+  const rows = METHODS.trim()
+    .split('\n')
+    .map((line) => line.trim().split(/ {2,}/));
+  const builtIn = allMethods().filter(({ name }) => name !== 'toy');
+  assert.deepEqual(
+    builtIn.map(({ name, title, measures }) => [name, title, measures ?? '-']),
+    rows.map(([name, title, , needs]) => [name, title, needs]),
+  );
+  for (const [name, title, paper] of rows) {
+    assert.equal(methodStyle(name).title, title, `${name} in charts`);
+    const { reference } = findMethod(name);
+    const [author, year] = paper.split(' ');
+    if (year) assert.match(reference, new RegExp(`\\b${author}\\b.*\\b${year}\\b|${author} .*${year}`), name);
+    else assert.doesNotMatch(reference, /\d{4}/, name);
   }
 });

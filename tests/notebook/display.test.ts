@@ -74,7 +74,7 @@ test('a DataFrame shows as a table, and shares the one TensorFlow instance', () 
     [1, 'x'],
     [2.5, null],
   ]);
-  assert.match(String(resultBundle(frame)['text/html']), /<th scope="row"[^>]*>2\.5000<\/th><td[^>]*>–<\/td>/);
+  assert.match(tableHtml(frame), /<th scope="row"[^>]*>2\.5000<\/th><td[^>]*>–<\/td>/);
   const danfo = require('danfojs-node') as { tensorflow: unknown };
   assert.equal(require('@tensorflow/tfjs-node'), require('@tensorflow/tfjs'));
   assert.equal((danfo.tensorflow as typeof tf).engine(), tf.engine());
@@ -82,6 +82,76 @@ test('a DataFrame shows as a table, and shares the one TensorFlow instance', () 
   const tensor = frame.loc({ columns: ['a'] }).tensor as unknown as tf.Tensor;
   assert.equal(tf.memory().numTensors, before + 1, 'its tensors are counted in ours');
   tensor.dispose();
+});
+
+/** A value's HTML table as rows of texts, and its notes. */
+function shownTable(value: unknown): { rows: (string | null)[][]; notes: (string | null)[] } {
+  const { document } = new JSDOM(String(resultBundle(value)['text/html'])).window;
+  const rows = [...document.querySelectorAll('tr')].map((row) => [...row.children].map((cell) => cell.textContent));
+  return { rows, notes: [...document.querySelectorAll('p')].map((note) => note.textContent) };
+}
+
+// The values, names and dtype lines that pandas 3 shows for the same tables; decimals and '–' for nothing are the kit's.
+test('a DataFrame as the last value of a cell shows the names of its rows, as pandas does', () => {
+  const danfo = require('danfojs-node') as typeof import('danfojs-node');
+  const data = [
+    [1, 'x'],
+    [2.5, null],
+  ];
+  const plain = new danfo.DataFrame(data, { columns: ['a', 'b'] });
+  assert.deepEqual(shownTable(plain).rows, [
+    ['', 'a', 'b'],
+    ['0', '1.0000', 'x'],
+    ['1', '2.5000', '–'],
+  ]);
+  const named = new danfo.DataFrame(data, { columns: ['a', 'b'], index: ['first', 'second'] });
+  const rows = [
+    ['', 'a', 'b'],
+    ['first', '1.0000', 'x'],
+    ['second', '2.5000', '–'],
+  ];
+  assert.deepEqual(shownTable(named).rows, rows);
+  assert.match(String(resultBundle(named)['text/plain']), /^first +1\.0000 +x$/m);
+  assert.match(tableText(named), /^second +2\.5000 +–$/m, 'showTable keeps names that say something');
+  assert.doesNotMatch(tableText(plain), /^0/m, 'and leaves out those that only count');
+  assert.deepEqual(
+    tableText(named, { columns: ['b'] })
+      .split('\n')
+      .slice(1, 5),
+    ['        b', '─'.repeat(9), 'first   x', 'second  –'],
+  );
+  const described = shownTable(plain.describe()).rows.map(([name]) => name);
+  assert.deepEqual(described, ['', 'count', 'mean', 'std', 'min', 'median', 'max', 'variance']);
+});
+
+test('a Series as the last value of a cell shows its values, names and type, as pandas does', () => {
+  const danfo = require('danfojs-node') as typeof import('danfojs-node');
+  const series = new danfo.Series([1, 2.5, null], { index: ['a', 'b', 'c'], columns: ['score'] });
+  assert.deepEqual(shownTable(series), {
+    rows: [
+      ['', 'score'],
+      ['a', '1.0000'],
+      ['b', '2.5000'],
+      ['c', '–'],
+    ],
+    notes: ['Name: score, dtype: float32'],
+  });
+  assert.match(String(resultBundle(series)['text/plain']), /^b +2\.5000$/m);
+  const unnamed = shownTable(new danfo.Series(['x', 'y']));
+  assert.deepEqual(unnamed, {
+    rows: [
+      ['', ''],
+      ['0', 'x'],
+      ['1', 'y'],
+    ],
+    notes: ['dtype: string'],
+  });
+  const frame = new danfo.DataFrame([[1], [2]], { columns: ['n'], index: ['p', 'q'] });
+  assert.deepEqual(shownTable(frame.column('n')).rows.slice(1), [
+    ['p', '1'],
+    ['q', '2'],
+  ]);
+  assert.deepEqual(shownTable(frame).notes, [], 'a DataFrame of one column is none');
 });
 
 test('the progress line', () => {

@@ -2,6 +2,7 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
+import { outputLimit } from '../../src/notebook/limit';
 import { readNotebook } from '../../src/notebook/nbformat';
 import { type CellReport, runNotebook } from '../../src/notebook/run';
 import { projectRoot } from '../../src/project';
@@ -162,3 +163,50 @@ for (const [what, source, ename, evalue] of endings) {
     assert.deepEqual(third!.outputs, []);
   });
 }
+
+test('one line of 740 kB, and 60 MB in short lines, run and are written, the second one cut with a note', async (t) => {
+  const file = writeFixture(
+    projectTempDir(t),
+    notebookOf(
+      'console.log(JSON.stringify(Array.from({ length: 40_000 }, (_, i) => i / 7)))',
+      'for (let i = 0; i < 600; i++) process.stdout.write("0123456789abcd\\n".repeat(6667)); console.error("end")',
+      'console.log("\\u2028 and \\u2029 are no ends of lines here"); 1 + 1',
+    ),
+  );
+  const started = process.cpuUsage();
+  const { failure, executed } = await runNotebook(file);
+  const seconds = process.cpuUsage(started).user / 1e6;
+  assert.deepEqual([failure, executed], [null, 3]);
+  assert.ok(seconds < 20, `${seconds} s`);
+  const [long, loud, last] = codeCells(readNotebook(file));
+  assert.deepEqual(
+    JSON.parse(printed(long!, 'stdout')),
+    Array.from({ length: 40_000 }, (_, i) => i / 7),
+  );
+  const text = printed(loud!, 'stdout');
+  assert.ok(text.length > outputLimit && text.length < outputLimit + 100);
+  assert.match(text, /^(?:0123456789abcd\n)+/);
+  assert.match(text, /\[stdout is cut here: a cell shows 1,000,000 characters of it at most\]\n$/);
+  assert.equal(printed(loud!, 'stderr'), 'end\n');
+  assert.equal(printed(last!, 'stdout'), '\u2028 and \u2029 are no ends of lines here\n');
+  assert.equal(resultText(last!), '2');
+});
+
+test('a line that ends in a carriage return stays, and a short rewriting leaves the end of the longer line', async (t) => {
+  const file = writeFixture(
+    projectTempDir(t),
+    notebookOf("process.stdout.write('step 100%\\r')", "process.stdout.write('abcdef\\r'); process.stdout.write('XY')"),
+  );
+  await runNotebook(file);
+  const [first, second] = codeCells(readNotebook(file));
+  assert.equal(printed(first!, 'stdout'), 'step 100%');
+  assert.equal(printed(second!, 'stdout'), 'XYcdef');
+});
+
+test('a cell after a failed one that was allowed to fail sees the names that one had given values to', async (t) => {
+  const tags = ['raises-exception'];
+  const cells = notebookOf(['const found = [1, 2]; throw new Error("x"); const lost = 1;', tags], 'found.length');
+  const file = writeFixture(projectTempDir(t), cells);
+  assert.equal((await runNotebook(file)).ok, true);
+  assert.equal(resultText(codeCells(readNotebook(file))[1]!), '2');
+});

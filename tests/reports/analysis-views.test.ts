@@ -7,10 +7,9 @@ import { allPlans } from '../../src/experiments/plans';
 import type { RunRecord } from '../../src/experiments/record';
 import { lossCurves, renderFigure } from '../../src/reports';
 import { learningRateCurves } from '../../src/reports/charts/learning-rates';
-import { summarise } from '../../src/reports/stats';
 import { figureViews, planFigures, planTables, tableViews } from '../../src/reports/views';
 import { assertClose } from '../support/close';
-import { decoderRanks, grid, record } from './records';
+import { decoderRanks, record } from './records';
 
 const outcome = (variant: string, where: string, one: RunRecord): Outcome => ({ variant, case: where, record: one });
 const result = (outcomes: Outcome[]): PlanResult => ({ outcomes, learningRates: new Map(), tuning: [] });
@@ -118,15 +117,28 @@ test('learning rates: a point a rate, rising, mean ± sd; diverged runs are left
 });
 
 test('loss curves: the band is ± sd where asked, and a level is drawn at the end of a method', () => {
-  const records = grid(['digits'], ['lora', 'gora'], [1, 2, 3]);
+  // losses at the first and the last of three steps, one list a seed
+  const losses: Record<string, number[][]> = {
+    lora: [
+      [2, 1.5, 0.4],
+      [3, 1.5, 0.6],
+      [4, 1.5, 0.8],
+    ],
+    gora: [
+      [2, 1, 0.3],
+      [2, 1, 0.3],
+      [2, 1, 0.3],
+    ],
+  };
+  const records = Object.entries(losses).flatMap(([method, runs]) =>
+    runs.map((loss, seed) => ({ ...record({ method, seed }), curve: { step: [1, 2, 3], loss, lr: [1, 1, 1] } })),
+  );
   const figure = lossCurves(records, { band: 'sd', levelOf: 'lora' });
-  const lora = records.filter(({ spec }) => spec.method === 'lora');
-  const first = summarise(lora.map(({ curve }) => curve.loss[0]));
-  const band = figure.data[0].y as number[];
-  assertClose([band[0]], [first.mean + first.sd!], 1e-12, 'top of the band');
-  const last = summarise(lora.map(({ curve }) => curve.loss.at(-1)!));
+  // LoRA's mean and sd: 3 ± 1, then 1.5 ± 0, then 0.6 ± 0.2; the band's outline runs along its top and back below
+  assertClose(figure.data[0].y as number[], [4, 1.5, 0.8, 0.4, 1.5, 2], 1e-12, 'band');
+  assertClose(figure.data[1].y as number[], [3, 1.5, 0.6], 1e-12, 'line');
   const [level] = figure.layout.shapes as { y0: number; y1: number }[];
-  assertClose([level.y0, level.y1], [last.mean, last.mean], 1e-12, 'level');
+  assertClose([level.y0, level.y1], [0.6, 0.6], 1e-12, 'level');
   assert.match(JSON.stringify(figure.layout.title), /band: ± sd · dotted: LoRA at its end/);
   assert.throws(() => lossCurves(records, { levelOf: 'dora' }), /no curve of dora/);
 });

@@ -9,6 +9,7 @@ const FLOORS = [
   ...[
     'errors',
     'project',
+    'processes',
     'tensor',
     'formats',
     'tokenizers',

@@ -32,7 +32,7 @@ export function freshProject(t: TestContext): string {
   const modules = join(root, 'node_modules');
   mkdirSync(join(modules, '@tensorflow'), { recursive: true });
   cpSync(join(ROOT, 'package.json'), join(root, 'package.json'));
-  for (const part of ['errors.ts', 'project.ts', 'tensor', 'setup']) {
+  for (const part of ['errors.ts', 'project.ts', 'processes', 'tensor', 'setup']) {
     cpSync(join(ROOT, 'src', part), join(root, 'src', part), { recursive: true });
   }
   for (const from of [join(ROOT, 'node_modules'), join(ROOT, 'node_modules', '@tensorflow')]) {

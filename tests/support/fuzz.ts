@@ -157,10 +157,10 @@ const safeRepeat = (bytes: Uint8Array, random: Random) =>
   });
 
 /** What an adapter that was read must be: its tensors those of the file, ranks and scales of one piece. */
-export function checkAdapter({ layers, modules }: LoadedAdapter, weights: Uint8Array): void {
+export function checkAdapter({ form, layers, empty, modules }: LoadedAdapter, weights: Uint8Array): void {
   const plain = plainReading(weights);
-  let held = modules.size;
-  for (const { name, A, B, extra: { E, magnitude } = {}, rank, scale } of layers) {
+  let held = modules.size + empty.length * Object.keys(form.tensors).length;
+  for (const { name, A, B, extra, rank, scale } of layers) {
     const [r, fanIn] = A.shape;
     const [out, width] = B.shape;
     expect(r === width && r === rank, `${name}: rank ${rank}, A [${A.shape}], B [${B.shape}]`);
@@ -180,7 +180,7 @@ export function checkAdapter({ layers, modules }: LoadedAdapter, weights: Uint8A
         `${name}: lora_${letter} has other values than the file`,
       );
     }
-    held += 2 + (E ? 1 : 0) + (magnitude ? 1 : 0);
+    held += 2 + Object.keys(extra ?? {}).length;
   }
   expect(held === plain.size, `${held} tensors used of ${plain.size}`);
 }

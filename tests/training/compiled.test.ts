@@ -207,8 +207,7 @@ test('runs of one shape share a graph, whatever their weights and seeds', async 
   const losses = async (seed: number, compile: boolean): Promise<number[]> => {
     const model = source.make();
     for (const value of model.params.values()) tf.tidy(() => value.assign(tf.mul(value, 1 + seed / 100)));
-    const method = findMethod('lora');
-    const adapters = adapt(model, method, { rank: 2 }, {}, { random: new Random(seed) });
+    const adapters = adapt(model, findMethod('lora'), { rank: 2 }, {}, { random: new Random(seed) });
     const options = trainingSchema.parse({ steps: 9, batch: 2, lr: 3e-3, compile });
     const { curve } = await train({ model, adapters, data: dataOf(source), options, random: new Random(seed) });
     adapters.dispose();

@@ -6,6 +6,7 @@
 import { UserError } from '../../errors';
 import type { LinearLayer, Model } from '../../models/model';
 import { param } from '../../models/params';
+import { interruptible } from '../../processes/interrupt';
 import { svd } from '../../tensor/linalg';
 import type { Random } from '../../tensor/random';
 import { topSingular } from '../svd-init';
@@ -123,6 +124,7 @@ export function measureImportance(
 ): Score[] {
   const metric: Metric = importanceMetrics[importance];
   return targets.map((layer) => {
+    interruptible();
     const weight = param(model, layer.weight).dataSync() as Float32Array;
     const score = metric({ layer, weight, gradient: gradientOf(layer), probes, random });
     const root = (v: number) => {

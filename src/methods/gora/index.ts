@@ -151,7 +151,6 @@ export function initGora(
   o: GoraOptions,
   measured: GoraMeasured,
 ): LoraAdapters {
-  checkGora(targets, o);
   const gradientOf = gradientsOf(measured);
   const { ranks, importances } = goraRanks(model, targets, measured, o, random);
   const inits = targets.flatMap((layer, i) =>

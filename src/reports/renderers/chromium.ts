@@ -58,7 +58,9 @@ async function launch(): Promise<Browser> {
     );
   }
   const { chromium } = await import('playwright-core');
-  return chromium.launch({ executablePath, headless: true, args: ['--font-render-hinting=none'] });
+  // Signals belong to the program: by default a Ctrl-C, and an interrupt in a notebook, would end this process too.
+  const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
+  return chromium.launch({ executablePath, headless: true, args: ['--font-render-hinting=none'], ...signals });
 }
 
 async function newPage(bundle: Bundle, scale: number): Promise<Page> {
