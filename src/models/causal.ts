@@ -5,8 +5,9 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import type { Tensors } from '../tensor/batch';
+import { writeAt } from '../tensor/jit/update';
 import { crossEntropy, inBlock } from './layers';
-import { causalBias, leftPaddingBias, segmentBias } from './masks';
+import { causalBias, leftPaddingBias, outsideBias, perHead, segmentBias } from './masks';
 import type { Decoder, KeyValueCache, Net } from './model';
 
 /** Where the tokens of a pass stand. */
@@ -29,9 +30,9 @@ export interface CausalParts {
   readonly context: number;
   /** Path of a block's module: its parameters' names begin with it. */
   path(block: number): string;
-  /** Tokens [batch · time] → [batch · time, dim]. */
-  embed(net: Net, tokens: Tensor1D, places: Places): Tensor2D;
-  /** Tensors that every block reads and that depend on positions alone (rotary angles). */
+  /** Tokens [batch · time] → [batch · time, dim]. `positions` int32 [batch · time] count from where a row begins. */
+  embed(net: Net, tokens: Tensor1D, positions: () => Tensor1D): Tensor2D;
+  /** Tensors [1, time, …] that every block reads and that depend on places alone (rotary angles). */
   tables(places: Places): Tensors;
   block(
     net: Net,
@@ -48,7 +49,15 @@ export interface CausalParts {
   head(net: Net, x: Tensor2D): Tensor2D;
 }
 
-type Forward = Pick<Decoder, 'blocks' | 'heads' | 'context' | 'logits' | 'states' | 'loss' | 'extend'>;
+type Forward = Pick<Decoder, 'blocks' | 'heads' | 'context' | 'logits' | 'states' | 'loss' | 'extend' | 'step'>;
+
+/** Positions of a pass: a row that begins later counts from where it begins. */
+function positionsOf({ batch, time, from, pads }: Places): Tensor1D {
+  const values = Int32Array.from({ length: batch * time }, (_, i) =>
+    Math.max(0, from + (i % time) - (pads?.[Math.floor(i / time)] ?? 0)),
+  );
+  return tf.tensor1d(values, 'int32');
+}
 
 export function causal(parts: CausalParts): Forward {
   const { blocks, heads, dim } = parts;
@@ -65,7 +74,7 @@ export function causal(parts: CausalParts): Forward {
     const mask = time > 1 ? causalBias(time) : null;
     const bias = mask && own ? tf.add<Tensor3D>(mask, own) : (mask ?? own);
     const constants = { ...parts.tables(places), ...(bias && { bias }) };
-    let x = parts.embed(net, tf.reshape(tokens, [batch * time]) as Tensor1D, places);
+    let x = parts.embed(net, tf.reshape(tokens, [batch * time]) as Tensor1D, () => positionsOf(places));
     for (let b = 0; b < blocks; b++) {
       const remember: Remember = (k, v) => {
         if (!past) return { k, v };
@@ -114,5 +123,25 @@ export function causal(parts: CausalParts): Forward {
         for (const entry of cache) if (entry) for (const tensor of [entry.k, entry.v]) tf.keep(tensor);
         return result;
       }),
+    step: (net, { tokens, at, pads }, cache) => {
+      const rows = tokens.shape[0] as number;
+      const size = cache[0].k.shape[1] as number;
+      const bias = perHead(outsideBias(at as Tensor1D, pads as Tensor1D, size), rows, heads);
+      const all = parts.tables({ batch: rows, time: size, from: 0, pads: null });
+      const tables: Tensors = Object.fromEntries(
+        Object.entries(all).map(([name, table]) => [name, tf.gather(table, at as Tensor1D, 1)]),
+      );
+      const places = { batch: rows, time: 1, from: 0, pads: null };
+      let x = parts.embed(net, tokens as Tensor1D, () => tf.maximum(tf.sub(at, pads), tf.scalar(0, 'int32')));
+      for (const [b, { k, v }] of cache.entries()) {
+        const remember: Remember = (ownK, ownV) => {
+          writeAt(k, at as Tensor1D, ownK);
+          writeAt(v, at as Tensor1D, ownV);
+          return { k: k as unknown as Tensor3D, v: v as unknown as Tensor3D };
+        };
+        x = parts.block(net, b, x, tables, bias, places, remember);
+      }
+      return parts.head(net, parts.finish(net, x));
+    },
   };
 }

@@ -1,10 +1,12 @@
 /** Greedy generation: the likeliest token each time, one text or many at a time, with any model that writes. */
-import type { Tensor2D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import { interruptible } from '../processes/interrupt';
 import type { Batch } from '../tensor/batch';
-import type { Decoder, EncoderDecoder, KeyValueCache, Net } from './model';
+import { type Jit, jit } from '../tensor/jit/jit';
+import { nativeBackend } from '../tensor/jit/native';
+import type { Decoder, DecoderStep, EncoderDecoder, FixedCache, KeyValueCache, Net } from './model';
 
 /** A model in the middle of writing some texts. */
 interface Writer {
@@ -13,15 +15,77 @@ interface Writer {
   dispose(): void;
 }
 
-/** Rows of a decoder, each behind its padding on the left. */
-function decoderWriter(model: Decoder, net: Net, pads: readonly number[]): Writer {
+/** Fewer tokens do not repay building a graph. */
+const FEWEST_TOKENS = 16;
+/** A cache has a multiple of so many places, so that prompts of like length share a graph. */
+const PLACES = 32;
+
+/** Rows of a decoder, each behind its padding on the left. @param most tokens that will be written. */
+function decoderWriter(model: Decoder, net: Net, pads: readonly number[], most: number): Writer {
   const cache: KeyValueCache = Array.from({ length: model.blocks }, () => null);
+  let steps: Steps | null = null;
   return {
-    next: (tokens) => model.extend(net, tokens, cache, pads),
+    next: (tokens) => {
+      const from = cache[0]?.k.shape[1] ?? 0;
+      if (from > 0 && !steps && nativeBackend() && most >= FEWEST_TOKENS) {
+        steps = new Steps(model, net, cache, pads, from + most);
+      }
+      return steps?.next(tokens) ?? model.extend(net, tokens, cache, pads);
+    },
     dispose: () => {
+      steps?.dispose();
       for (const entry of cache) if (entry) tf.dispose([entry.k, entry.v]);
     },
   };
+}
+
+/** Steps of one token a row as one graph for all positions: the cache has a fixed size and lives in the graph. */
+class Steps {
+  private readonly caches: FixedCache[];
+  private readonly pads: Tensor;
+  private readonly step: Jit<DecoderStep, { logits: Tensor2D }>;
+  private at: number;
+
+  /** @param prompt what the prompt left; taken over. @param places that will be filled. */
+  constructor(model: Decoder, net: Net, prompt: KeyValueCache, pads: readonly number[], places: number) {
+    this.at = prompt[0]?.k.shape[1] ?? 0;
+    const size = Math.ceil(places / PLACES) * PLACES;
+    const widened = (x: Tensor3D) =>
+      tf.tidy(() =>
+        tf.variable(
+          tf.pad(x, [
+            [0, 0],
+            [0, size - this.at],
+            [0, 0],
+          ]),
+          false,
+        ),
+      );
+    this.caches = (prompt as NonNullable<KeyValueCache[number]>[]).map(({ k, v }) => ({
+      k: widened(k),
+      v: widened(v),
+    }));
+    for (const [b, entry] of prompt.entries()) {
+      if (entry) tf.dispose([entry.k, entry.v]);
+      prompt[b] = null;
+    }
+    this.pads = tf.keep(tf.tensor1d([...pads], 'int32')); // made inside a tidy
+    this.step = jit((given) => ({ logits: model.step(net, given, this.caches) }), {
+      state: this.caches.flatMap(({ k, v }) => [k, v]).map((variable) => ({ variable, hidden: true })),
+    });
+  }
+
+  next(tokens: readonly (readonly number[])[]): Tensor2D {
+    const at = tf.tensor1d([this.at], 'int32');
+    this.at += 1;
+    const given = { tokens: tf.tensor1d(tokens.flat(), 'int32'), at, pads: this.pads };
+    return this.step.run(given).logits;
+  }
+
+  dispose(): void {
+    this.step.dispose();
+    tf.dispose([this.pads, ...this.caches.flatMap(({ k, v }) => [k, v])]);
+  }
 }
 
 /** An encoder–decoder; the encoder runs once. */
@@ -109,7 +173,7 @@ export async function generateBatch(
     const pads = part.map((i) => widest - prompts[i].length);
     const begin = part.map((i, k) => [...new Array<number>(pads[k]).fill(0), ...prompts[i]]);
     const most = part.map((i) => room(prompts[i]));
-    const rows = await write(decoderWriter(model, net, pads), begin, most, stop);
+    const rows = await write(decoderWriter(model, net, pads, Math.max(...most)), begin, most, stop);
     part.forEach((i, k) => {
       results[i].push(...rows[k]);
     });

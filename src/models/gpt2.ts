@@ -2,11 +2,11 @@
  * GPT-2 (Radford et al. 2019): learned positions, layer norm before every sub-layer, one matrix for q, k and v, GELU.
  * Its checkpoints hold the matrices as Conv1D does, [in, out]; here they are [out, in] as everywhere.
  */
-import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import type { Architecture } from './architecture';
-import { causal, type Places } from './causal';
+import { causal } from './causal';
 import { count, only, parseConfig } from './config';
 import { activation, activationName, attention, mergeHeads, splitHeads } from './layers';
 import type { Decoder, Net } from './model';
@@ -33,14 +33,6 @@ const schema = z.object({
   summary_proj_to_labels: z.unknown().optional(),
   summary_activation: z.unknown().optional(),
 });
-
-/** Positions [batch · time] of a pass: a row that begins later counts from where it begins. */
-function positions({ batch, time, from, pads }: Places): Tensor1D {
-  const values = Int32Array.from({ length: batch * time }, (_, i) =>
-    Math.max(0, from + (i % time) - (pads?.[Math.floor(i / time)] ?? 0)),
-  );
-  return tf.tensor1d(values, 'int32');
-}
 
 export const gpt2: Architecture<Decoder> = {
   types: ['gpt2'],
@@ -83,7 +75,7 @@ export const gpt2: Architecture<Decoder> = {
         dim,
         context: c.n_positions,
         path: (block) => `transformer.h.${block}`,
-        embed: (net, tokens, at) => tf.add(words(net, tokens), places(net, positions(at))) as Tensor2D,
+        embed: (net, tokens, positions) => tf.add(words(net, tokens), places(net, positions())) as Tensor2D,
         tables: () => ({}),
         block: (net, b, x, _, bias, { batch, time }, remember) => {
           const m = modules[b];

@@ -38,6 +38,15 @@ export function leftPaddingBias(pads: readonly number[], heads: number, time: nu
   return tf.tensor3d(bias, [pads.length * heads, 1, time]);
 }
 
+/** [rows, 1, 1, size] that hides the padding on the left of each row and the places after `at` [1]. */
+export function outsideBias(at: Tensor, pads: Tensor, size: number): Tensor4D {
+  const rows = pads.shape[0] as number;
+  const places = tf.range(0, size, 1, 'int32');
+  const before = tf.less(tf.reshape(places, [1, size]), tf.reshape(pads, [rows, 1]));
+  const after = tf.tile(tf.reshape(tf.greater(places, at), [1, size]), [rows, 1]);
+  return tf.reshape(tf.mul(tf.cast(tf.logicalOr(before, after), 'float32'), HIDDEN), [rows, 1, 1, size]);
+}
+
 /** Broadcasts [1 or batch, 1 or heads, queries, keys] to the [batch · heads, queries, keys] of `attention`. */
 export function perHead(bias: Tensor, batch: number, heads: number): Tensor3D {
   const [b, h, queries, keys] = bias.shape;

@@ -68,6 +68,22 @@ export interface Model {
 /** Keys and values of the positions seen so far, for generation: one pair [rows · kvHeads, time, size] a block. */
 export type KeyValueCache = ({ k: Tensor3D; v: Tensor3D } | null)[];
 
+/** Keys and values of a block in places of a fixed number, [rows · kvHeads, places, size]: written in place. */
+export interface FixedCache {
+  readonly k: Variable;
+  readonly v: Variable;
+}
+
+/** What a step of one token a row is given, all of it tensors, so that one graph serves every position. */
+export interface DecoderStep extends Tensors {
+  /** int32 [rows] */
+  readonly tokens: Tensor;
+  /** Place of these tokens in the cache, int32 [1]. */
+  readonly at: Tensor;
+  /** Places of padding on the left of each row, int32 [rows]. */
+  readonly pads: Tensor;
+}
+
 /** A model that continues a text. Batches hold `tokens`, `targets` int32 and `weights` float32 [batch, time]. */
 export interface Decoder extends Model {
   readonly kind: 'causal';
@@ -80,6 +96,8 @@ export interface Decoder extends Model {
    * @param pads places of padding on the left of each row.
    */
   extend(net: Net, rows: readonly (readonly number[])[], cache: KeyValueCache, pads: readonly number[]): Tensor2D;
+  /** The same for one token a row, with a cache of fixed size that already holds what comes before `at`. */
+  step(net: Net, given: DecoderStep, cache: readonly FixedCache[]): Tensor2D;
 }
 
 /** What an encoder made of a batch; the decoder reads it as often as it likes. */

@@ -3,7 +3,6 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { FLOAT, INT32, type NativeBackend, nativeBackend, type OpAttr } from './jit/native';
-import { Random } from './random';
 
 const type = (backend: NativeBackend, name: string, value: number): OpAttr => ({
   name,
@@ -34,20 +33,4 @@ export function sparseCrossEntropy(logits: Tensor2D, labels: Tensor1D): { loss: 
   const hot = tf.cast(tf.oneHot(labels, logits.shape[1]), 'float32');
   const loss = tf.neg(tf.sum(tf.mul(logProbabilities, hot), 1)) as Tensor1D;
   return { loss, slope: tf.sub(tf.exp(logProbabilities), hot) };
-}
-
-/**
- * Uniform numbers in [0, 1), a function of the seed alone: the same in eager code and in a graph, others on other
- * backends. seed int32 [2].
- */
-export function uniform(shape: number[], seed: Tensor1D): Tensor {
-  const backend = nativeBackend();
-  if (backend) {
-    const dims = tf.tensor1d(shape, 'int32');
-    const attrs = [type(backend, 'dtype', FLOAT), type(backend, 'T', INT32), type(backend, 'Tseed', INT32)];
-    return backend.executeSingleOutput('StatelessRandomUniform', attrs, [dims, seed]);
-  }
-  const [a, b] = seed.dataSync();
-  const size = shape.reduce((x, y) => x * y, 1);
-  return tf.tensor(new Random(a >>> 0, `${b}`).uniforms(size, 0, 1), shape);
 }

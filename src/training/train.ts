@@ -31,6 +31,7 @@ export interface TrainingRun {
   readonly data: Dataset;
   readonly options: TrainingOptions;
   readonly random: Random;
+  /** Called after every step; the trained values are not in their variables then. */
   readonly onProgress?: (progress: TrainingProgress) => void;
   /** Called every `evalEvery` steps. A number it gives decides about early stopping: the lower, the better. */
   readonly onEvaluate?: (step: number) => Promise<unknown>;

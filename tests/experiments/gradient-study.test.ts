@@ -57,7 +57,11 @@ test('more batches come closer to the reference; the same request gives the same
   // the first N batches are those of a shorter study too, and a sample that is the reference has similarity 1
   const shorter = await studyGradients({ ...request, counts: [2], reference: 2 }, '');
   const { importances, ...same } = shorter.samples[0];
-  assert.deepEqual(importances, study.samples[1].importances);
+  const names = Object.keys(study.samples[1].importances);
+  assert.deepEqual(Object.keys(importances), names);
+  // few batches run eagerly, more of them as a graph, whose sums run in another order
+  const of = (all: Readonly<Record<string, number>>) => names.map((name) => all[name]);
+  assertClose(of(importances), of(study.samples[1].importances), 1e-6, 'importances of two batches');
   assertClose([same.sign, same.magnitude, same.cosine], [1, 1, 1], 1e-6, 'the reference itself');
 });
 

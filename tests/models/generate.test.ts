@@ -5,10 +5,14 @@ import * as tf from '@tensorflow/tfjs';
 import { weightFileOf } from '../../src/formats/weights';
 import { buildModel, randomWeights } from '../../src/models/auto';
 import { generateBatch, generateGreedy } from '../../src/models/generate';
-import type { Decoder } from '../../src/models/model';
+import type { Decoder, DecoderStep, FixedCache, KeyValueCache } from '../../src/models/model';
 import { baseNet, disposeModel } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
+import { jit } from '../../src/tensor/jit/jit';
+import { nativeBackend } from '../../src/tensor/jit/native';
+import { graphsBuilt } from '../../src/tensor/jit/pool';
 import { Random } from '../../src/tensor/random';
+import { assertClose } from '../support/close';
 
 before(() => startBackend());
 
@@ -98,5 +102,98 @@ test('generation leaves no tensor behind, and an empty prompt is refused', async
   await generateBatch(model, baseNet(model), randomPrompts(6), 20);
   assert.equal(tf.memory().numTensors, before);
   await assert.rejects(generateBatch(model, baseNet(model), [[1], []], 20), /at least one token/);
+  disposeModel(model);
+});
+
+const GPT2 = {
+  model_type: 'gpt2',
+  n_embd: 24,
+  n_head: 3,
+  n_layer: 2,
+  n_positions: 30,
+  vocab_size: 40,
+};
+
+for (const config of [CONFIG, { ...CONFIG, rope_interleaved: false }, GPT2]) {
+  const how = 'rope_interleaved' in config ? (config.rope_interleaved ? ', neighbours' : ', halves') : '';
+  test(`${config.model_type}${how}: a step with a cache of fixed size, eager and as one graph, is the growing cache's`, () => {
+    const weights = randomWeights(config, new Random(6, 'weights'));
+    // GPT-2's files hold the transpose
+    for (const [name, { shape, data }] of weights) {
+      if (/c_\w+\.weight$/.test(name)) weights.set(name, { shape: [...shape].reverse(), data });
+    }
+    const model = buildModel('random', config, weightFileOf(weights, 'random')) as Decoder;
+    const net = baseNet(model);
+    const pads = [2, 0, 1];
+    const prompt = [0, 1, 2].map((row) => Array.from({ length: 5 }, (_, i) => (i < pads[row] ? 0 : 3 + i + 7 * row)));
+    const growing: KeyValueCache = Array.from({ length: model.blocks }, () => null);
+    model.extend(net, prompt, growing, pads).dispose();
+    const fixed = () =>
+      growing.map((entry): FixedCache => {
+        const wide = (x: tf.Tensor3D) =>
+          tf.tidy(() =>
+            tf.variable(
+              tf.pad(x, [
+                [0, 0],
+                [0, 11],
+                [0, 0],
+              ]),
+              false,
+            ),
+          );
+        return { k: wide(entry!.k), v: wide(entry!.v) };
+      });
+    const [eager, inGraph] = [fixed(), fixed()];
+    const state = inGraph.flatMap(({ k, v }) => [{ variable: k }, { variable: v }]);
+    const graph = jit((given: DecoderStep) => ({ logits: model.step(net, given, inGraph) }), { state });
+    const built = graphsBuilt();
+    for (let at = 5; at < 12; at++) {
+      const tokens = [0, 1, 2].map((row) => (at * 5 + row * 3) % 40);
+      const int32 = (values: number[]) => tf.tensor1d(values, 'int32');
+      const given = { tokens: int32(tokens), at: int32([at]), pads: int32(pads) };
+      const expected = model.extend(
+        net,
+        tokens.map((token) => [token]),
+        growing,
+        pads,
+      );
+      assertClose(model.step(net, given, eager).dataSync(), expected.dataSync(), 1e-5, `eager, place ${at}`);
+      assertClose(graph.run(given).logits.dataSync(), expected.dataSync(), 1e-5, `graph, place ${at}`);
+    }
+    if (nativeBackend()) {
+      assert.equal(graph.why, null);
+      assert.equal(graphsBuilt(), built + 1);
+    }
+    graph.dispose();
+    disposeModel(model);
+  });
+}
+
+test('long texts are written by one graph, for prompts of like length and again', async (t) => {
+  if (!nativeBackend()) {
+    t.skip('graphs need native TensorFlow: run `npm run setup`');
+    return;
+  }
+  const model = randomModel();
+  const net = baseNet(model);
+  const few = [
+    [1, 2, 3],
+    [4, 5],
+  ];
+  const built = graphsBuilt();
+  const first = await generateBatch(model, net, few, 28);
+  assert.ok(graphsBuilt() <= built + 1); // none when another test of this file has left one
+  const now = graphsBuilt();
+  const longer = await generateBatch(
+    model,
+    net,
+    [
+      [1, 2, 3],
+      [4, 5, 6, 7],
+    ],
+    28,
+  );
+  assert.deepEqual(longer[0], first[0]);
+  assert.equal(graphsBuilt(), now);
   disposeModel(model);
 });

@@ -74,7 +74,8 @@ test('state lives in the graph: empty outside until it is asked for, and what is
   const first = graph.run({ x });
   assert.deepEqual([...first.now.dataSync()], [4, 32]);
   assert.equal(first.before.dataSync()[0], 8 * 0.5 + 1 + 16 * 0.5 + 10); // four times the moment, plus x
-  assert.throws(() => sum.dataSync());
+  assert.throws(() => sum.dataSync(), /lives in a graph while it trains/);
+  assert.throws(() => tf.mul(sum, 2), /lives in a graph while it trains/);
   graph.sync();
   assert.deepEqual([...sum.dataSync()], [4, 32]);
   assert.throws(() => moment.dataSync());

@@ -6,7 +6,7 @@ import { startBackend } from '../../src/tensor/backend';
 import { nativeBackend } from '../../src/tensor/jit/native';
 import { tracedOps } from '../../src/tensor/jit/shapes';
 import { traceFunction } from '../../src/tensor/jit/trace';
-import { sigmoidGrad, sparseCrossEntropy, uniform } from '../../src/tensor/native-ops';
+import { sigmoidGrad, sparseCrossEntropy } from '../../src/tensor/native-ops';
 
 before(() => startBackend());
 
@@ -149,7 +149,6 @@ const CASES: Record<string, (given: Given) => tf.Tensor | tf.Tensor[]> = {
   eluGrad: ({ x }) => tf.grad((v) => tf.sum(tf.elu(v)))(x),
   sigmoidGrad: ({ x, y }) => sigmoidGrad(x, y),
   sparseCrossEntropy: ({ x }) => Object.values(sparseCrossEntropy(x as tf.Tensor2D, tf.tensor1d([2, 0], 'int32'))),
-  uniform: ({ ids }) => uniform([3, 2], tf.slice(ids, 0, 2) as tf.Tensor1D),
   gradients: ({ x, y, three, ids }) => [
     ...tf.grads((a: tf.Tensor, b: tf.Tensor) => tf.sum(tf.softmax(tf.matMul(a, b, false, true))))([x, y]),
     tf.grad((v) => tf.sum(tf.square(tf.gather(v, ids as tf.Tensor1D))))(x),

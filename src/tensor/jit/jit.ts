@@ -14,7 +14,7 @@ import { messageOf } from '../../errors';
 import type { Tensors } from '../batch';
 import { copyOf, difference, graphsAreChecked, valuesOf } from './check';
 import type { CompiledGraph } from './compiled';
-import { hollowTensor, type NativeBackend, nativeBackend } from './native';
+import { guardHollow, hollowTensor, type NativeBackend, nativeBackend } from './native';
 import { type Plan, planDifference, planOf } from './plan';
 import { acquire, isKept, release } from './pool';
 import { isTracing, type Trace, traceFunction } from './trace';
@@ -196,6 +196,7 @@ export class Jit<I extends Tensors, O extends Tensors> {
 
   private empty(which: Iterable<number>): void {
     const backend = nativeBackend() as NativeBackend;
+    guardHollow(backend);
     for (const i of which) {
       const variable = this.variables[i];
       const { dtype } = backend.tensorMap.get(variable.dataId);

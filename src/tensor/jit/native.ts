@@ -74,6 +74,26 @@ export const hollowId = (): number => hollow--;
 
 export const isHollow = (id: number): boolean => id < -1;
 
+const guarded = new WeakSet<NativeBackend>();
+
+/** Says so in words when eager code takes a value that is not there. */
+export function guardHollow(backend: NativeBackend): void {
+  if (guarded.has(backend)) return;
+  guarded.add(backend);
+  const own = { ids: backend.getInputTensorIds, read: backend.readSync };
+  const refuse = (): never => {
+    throw new Error('this variable lives in a graph while it trains: its value is here after sync, as in onEvaluate');
+  };
+  backend.getInputTensorIds = (tensors) => {
+    const ids = own.ids.call(backend, tensors);
+    return ids.some(isHollow) ? refuse() : ids;
+  };
+  backend.readSync = (dataId) =>
+    backend.tensorMap.has(dataId) && isHollow(backend.tensorMap.get(dataId).id)
+      ? refuse()
+      : own.read.call(backend, dataId);
+}
+
 /** A tensor of a shape that holds nothing and takes no memory: whoever computes with it outside a trace fails. */
 export function hollowTensor(backend: NativeBackend, { shape, dtype }: TensorMeta): Tensor {
   return backend.createOutputTensor({ id: hollowId(), shape: [...shape], dtype });

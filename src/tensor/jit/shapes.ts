@@ -196,7 +196,6 @@ const RULES: Readonly<Record<string, Rule>> = {
     { shape: shape.slice(0, 1), dtype },
     { shape, dtype },
   ],
-  StatelessRandomUniform: (call) => ({ shape: integers(call, 0), dtype: call.attr('dtype') as number }),
 };
 
 /** Operations that have a rule. */

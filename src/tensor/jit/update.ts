@@ -1,10 +1,10 @@
 /** Changes of variables that a graph makes in place, and the same in tfjs' own operations for eager code. */
-import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor1D, Tensor3D, Variable } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
-import { FLOAT, nativeBackend, type OpAttr } from './native';
+import { FLOAT, INT32, nativeBackend, type OpAttr } from './native';
 import { isTracing, traceUpdate } from './trace';
 
-const attr = (name: string, kind: 'TF_ATTR_TYPE' | 'TF_ATTR_BOOL', value: unknown): OpAttr => ({
+const attr = (name: string, kind: 'TF_ATTR_TYPE' | 'TF_ATTR_BOOL' | 'TF_ATTR_INT', value: unknown): OpAttr => ({
   name,
   type: nativeBackend()?.binding[kind] ?? 0,
   value,
@@ -16,6 +16,31 @@ export function accumulate(sum: Variable, addend: Tensor): void {
     return;
   }
   tf.tidy(() => sum.assign(tf.add(sum, addend)));
+}
+
+/** Writes [n, 1, size] at place `at` int32 [1] of the second axis of [n, places, size]. */
+export function writeAt(target: Variable, at: Tensor1D, value: Tensor3D): void {
+  if (!isTracing()) {
+    tf.tidy(() => {
+      const here = tf.reshape(tf.oneHot(at, target.shape[1] as number), [1, -1, 1]);
+      target.assign(tf.add(tf.mul(target, tf.sub(1, here)), tf.mul(value, here)));
+    });
+    return;
+  }
+  const zero = tf.tensor1d([0], 'int32');
+  const end = tf.add(at, tf.tensor1d([1], 'int32')) as Tensor1D;
+  const whole = 0b101; // the first and the last axis
+  const masks = { begin_mask: whole, end_mask: whole, ellipsis_mask: 0, new_axis_mask: 0, shrink_axis_mask: 0 };
+  traceUpdate(
+    'ResourceStridedSliceAssign',
+    [
+      attr('T', 'TF_ATTR_TYPE', FLOAT),
+      attr('Index', 'TF_ATTR_TYPE', INT32),
+      ...Object.entries(masks).map(([name, mask]) => attr(name, 'TF_ATTR_INT', mask)),
+    ],
+    [target],
+    [tf.concat([zero, at, zero]), tf.concat([zero, end, zero]), tf.tensor1d([1, 1, 1], 'int32'), value],
+  );
 }
 
 /** Scalars of `fusedAdam`. */
