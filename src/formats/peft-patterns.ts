@@ -45,3 +45,9 @@ export function writePatterns(
 
 /** 12 digits take back the rounding of α/√r·√r. */
 export const roundedAlpha = (alpha: number): number => Number(alpha.toPrecision(12));
+
+/** The scale that PEFT gives to B·A. AdaLoRA's is of the starting rank; 1e-5 is PEFT's own guard against a rank of 0. */
+export function peftScale(alpha: number, rank: number, kind: 'lora' | 'rslora' | 'adalora'): number {
+  if (kind === 'adalora') return (alpha > 0 ? alpha : rank) / (rank + 1e-5);
+  return kind === 'rslora' ? alpha / Math.sqrt(rank) : alpha / rank;
+}

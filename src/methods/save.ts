@@ -115,7 +115,9 @@ function checkComplete(model: Model, folder: string, loaded: LoadedAdapter): voi
       `${folder}: ${field} names ${name}, and the weights hold nothing of it. The file is not whole, or more is named than was trained`,
     );
   const held = new Set([...layers.map(({ name }) => name), ...empty]);
-  const layer = model.linears.find(({ name }) => targets?.(name) && !held.has(name));
+  const { target_modules, exclude_modules, layers_to_transform } = config;
+  const everything = target_modules === 'all-linear' && !exclude_modules && !layers_to_transform;
+  const layer = model.linears.find(({ name }) => (everything || targets?.(name)) && !held.has(name));
   if (layer) throw incomplete('target_modules', layer.name);
   const saved = Array.isArray(config.modules_to_save) ? config.modules_to_save.map(String) : [];
   const under = (module: string) => (name: string) => `.${name}`.includes(`.${module}.`);

@@ -1,6 +1,6 @@
 /** Adapters that PEFT trained and saved, on the models they belong to: the logits are PEFT's. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
@@ -9,7 +9,7 @@ import { loadModel } from '../../src/models/load';
 import { baseNet, disposeModel } from '../../src/models/params';
 import { differenceFrom, type Golden, goldenBatch } from '../../src/models/verify';
 import { startBackend } from '../../src/tensor/backend';
-import { sharedFile } from '../support/data';
+import { fixturePath, sharedFile } from '../support/data';
 import { tempDir } from '../support/temp';
 
 before(() => startBackend());
@@ -56,3 +56,21 @@ for (const name of NAMES) {
     if (folder && bases) await compare(t, folder, bases);
   });
 }
+
+// made by scripts/goldens/peft_adapters.py: every form, dtype and way to name layers, on models of a few thousand weights
+const own = fixturePath('adapters');
+for (const name of readdirSync(own).filter((folder) => existsSync(join(own, folder, 'golden.json')))) {
+  if (name === 'bert-all-linear') continue;
+  test(`${name}, committed`, (t) => compare(t, join(own, name), own));
+}
+
+test('a layer that adapters cannot be on is refused by name, and the model keeps its head', async () => {
+  const { model } = await loadModel(join(own, 'bert'));
+  const before = model.params.get('classifier.weight')!.dataSync().slice();
+  assert.throws(
+    () => loadAdapters(model, join(own, 'bert-all-linear')),
+    /has no linear layer "bert\.pooler\.dense" that adapters can be on/,
+  );
+  assert.deepEqual(model.params.get('classifier.weight')!.dataSync().slice(), before);
+  disposeModel(model);
+});

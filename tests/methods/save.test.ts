@@ -132,6 +132,7 @@ test('tensors and config must speak of the same layers and modules of the model'
     () => load({}),
     /target_modules names model\.layers\.1\.mlp\.up_proj, and the weights hold nothing of it/,
   );
+  assert.throws(() => load({ target_modules: 'all-linear' }), /target_modules names model\.layers\.1\.mlp\.up_proj/);
   write('layers.1.mlp.up_proj.lora_B');
   assert.throws(() => load({}), /model\.layers\.1\.mlp\.up_proj must have lora_A and lora_B/);
   write();

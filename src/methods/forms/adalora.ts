@@ -8,7 +8,7 @@ import type { Rank, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs'
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../errors';
 import type { AdaptedLayer, Matrix, PeftFields } from '../../formats/peft-layer';
-import { numberOf, roundedAlpha } from '../../formats/peft-patterns';
+import { numberOf, peftScale, roundedAlpha } from '../../formats/peft-patterns';
 import type { LinearLayer, Model } from '../../models/model';
 import { baseLinear } from '../../models/params';
 import { budgetAt, keepTriplets, prunesAt, type Schedule } from '../adalora-allocation';
@@ -153,9 +153,6 @@ function readKept(config: PeftFields, file: string): Map<string, readonly boolea
   );
 }
 
-/** PEFT's scale for α; 10⁻⁵ is its guard against a rank of 0. */
-const scaleOf = (alpha: number, initial: number) => (alpha > 0 ? alpha : initial) / (initial + 1e-5);
-
 export const adaloraForm: AdapterForm = {
   name: 'adalora',
   says: 'peft_type = ADALORA',
@@ -169,7 +166,7 @@ export const adaloraForm: AdapterForm = {
     const kept = readKept(config, file);
     return {
       rankOf: (layer) => kept.get(layer)?.filter(Boolean).length ?? initial,
-      scaleOf: () => scaleOf(alpha, initial),
+      scaleOf: () => peftScale(alpha, initial, 'adalora'),
       checkUsed: (layers) => {
         const idle = [...kept.keys()].find((name) => !layers.includes(name));
         if (idle === undefined) return;
@@ -178,9 +175,9 @@ export const adaloraForm: AdapterForm = {
     };
   },
   usualRank: (_layers, { init_r }) => (typeof init_r === 'number' ? init_r : undefined),
-  unitScale: (_rank, { r }) => scaleOf(1, r),
+  unitScale: (_rank, { r }) => peftScale(1, r, 'adalora'),
   write: (layers, { r, lora_alpha, use_rslora }) => {
-    const alphaOf = ({ scale }: AdaptedLayer) => roundedAlpha(scale / scaleOf(1, r));
+    const alphaOf = ({ scale }: AdaptedLayer) => roundedAlpha(scale / peftScale(1, r, 'adalora'));
     const odd = layers.find((layer) => layer.rank > r || Math.abs(alphaOf(layer) / lora_alpha - 1) > 1e-10);
     if (odd || use_rslora) {
       throw new UserError(

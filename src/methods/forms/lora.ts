@@ -6,7 +6,7 @@
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import type { AdaptedLayer, PeftChoice, PeftCodec, PeftFields } from '../../formats/peft-layer';
-import { numberOf, readPatterns, roundedAlpha, writePatterns } from '../../formats/peft-patterns';
+import { numberOf, peftScale, readPatterns, roundedAlpha, writePatterns } from '../../formats/peft-patterns';
 import type { LinearLayer, Model } from '../../models/model';
 import { baseLinear, param } from '../../models/params';
 import { foldedLinear, lowRank } from './adapted-linear';
@@ -29,8 +29,7 @@ export const loraRules: Pick<PeftCodec, 'read' | 'unitScale' | 'write'> = {
     return {
       rankOf,
       scaleOf: (layer) => {
-        const rank = rankOf(layer);
-        return alphas.valueOf(layer, alpha) / (config.use_rslora ? Math.sqrt(rank) : rank);
+        return peftScale(alphas.valueOf(layer, alpha), rankOf(layer), config.use_rslora ? 'rslora' : 'lora');
       },
       checkUsed: (layers) => {
         ranks.checkUsed(layers);
@@ -38,7 +37,7 @@ export const loraRules: Pick<PeftCodec, 'read' | 'unitScale' | 'write'> = {
       },
     };
   },
-  unitScale: (rank, { use_rslora }) => 1 / (use_rslora ? Math.sqrt(rank) : rank),
+  unitScale: (rank, { use_rslora }) => peftScale(1, rank, use_rslora ? 'rslora' : 'lora'),
   write: (layers, choice) => ({
     rank_pattern: writePatterns(layers, ({ rank }) => rank, choice.r),
     alpha_pattern: writePatterns(layers, (layer) => alphaOf(layer, choice), choice.lora_alpha),
