@@ -7,6 +7,7 @@
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { understandingSets, writeExamples } from '../src/data/grammar/sets';
+import { adapt } from '../src/methods/adapt';
 import { findMethod } from '../src/methods/registry';
 import type { Model } from '../src/models/model';
 import { bucketLengths } from '../src/tasks/batching/buckets';
@@ -38,7 +39,7 @@ interface Sample {
 /** Milliseconds of making a batch and of the compiled LoRA step on it. */
 async function measure(name: string, model: Model, data: Dataset, batch: number): Promise<Sample> {
   const method = findMethod('lora');
-  const adapters = method.attach(model, model.linears, {}, method.options.parse({}), new Random(1));
+  const adapters = adapt(model, method, {}, {}, { random: new Random(1) });
   const optimiser = new AdamW(trainableOf(model, adapters), TRAINING);
   const options = { clip: 1, compile: true, steps: Number.POSITIVE_INFINITY };
   const stepper = new TrainStep(model, adapters, optimiser, options);

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { type TensorToWrite, writeSafetensors } from '../src/formats/safetensors-write';
-import { estimateGradients } from '../src/methods/gradients';
-import type { Adapters, Evidence } from '../src/methods/method';
+import { adapt } from '../src/methods/adapt';
+import type { Adapters } from '../src/methods/method';
 import { findMethod } from '../src/methods/registry';
 import { randomModel } from '../src/models/auto';
 import { KWT1 } from '../src/models/cards';
@@ -127,9 +127,8 @@ export function makeModel(name: string): { model: Model; batch: Batch } {
 /** Rank 8 on every linear layer; GoRA spreads the same budget by its own importance, so its ranks are mixed. */
 export function attach(model: Model, batch: Batch, name: string): Adapters {
   const method = findMethod(name);
-  const evidence: Evidence = method.needs.includes('gradients') ? estimateGradients(model, model.linears, [batch]) : {};
-  const options = method.options.parse(name.startsWith('full') ? {} : { rank: 8, alpha: 16 });
-  return method.attach(model, model.linears, evidence, options, new Random(2, 'attach'));
+  const options = name.startsWith('full') ? {} : { rank: 8, alpha: 16 };
+  return adapt(model, method, options, [batch], { random: new Random(2, 'attach') });
 }
 
 /** Training with the benchmark's optimiser. The caller disposes both. */

@@ -7,6 +7,7 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
+import { adapt } from '../src/methods/adapt';
 import { findMethod } from '../src/methods/registry';
 import { randomModel } from '../src/models/auto';
 import { startBackend } from '../src/tensor/backend';
@@ -59,7 +60,7 @@ async function measure(at: typeof BASE): Promise<Point> {
   const batch = { tokens: tokens(), targets: tokens(), weights: tf.ones([at.batch, at.length]) };
   const method = findMethod('lora');
   const targets = model.linears.slice(-Math.min(at.layers, model.linears.length));
-  const adapters = method.attach(model, targets, {}, method.options.parse({ rank: at.rank }), new Random(2));
+  const adapters = adapt(model, method, { rank: at.rank }, {}, { targets, random: new Random(2) });
   const times = await timeSteps(stepperOf(model, adapters).stepper, batch, Number(flags.steps), 1e-4);
   return { ms: median(times), mib: (peakResidentBytes() - before) / 2 ** 20 };
 }

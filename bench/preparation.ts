@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { adapt } from '../src/methods/adapt';
 import { estimateGradients } from '../src/methods/gradients';
 import { findMethod } from '../src/methods/registry';
 import type { Model } from '../src/models/model';
@@ -44,8 +45,8 @@ function prepare(model: Model, batch: Batch, name: string): Preparation {
   const started = performance.now();
   const evidence = estimateGradients(model, model.linears, batches);
   const measured = performance.now();
-  const options = method.options.parse({ rank: 8, alpha: 16 });
-  const adapters = method.attach(model, model.linears, evidence, options, new Random(2, 'attach'));
+  const source = { gradients: () => evidence };
+  const adapters = adapt(model, method, { rank: 8, alpha: 16 }, source, { random: new Random(2, 'attach') });
   const done = performance.now();
   adapters.dispose();
   const first = evidence.gradients.get(model.linears[0].name) as Float32Array;

@@ -8,10 +8,10 @@
 import { parseArgs } from 'node:util';
 import type { Tensor2D, Variable } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
-import { loraGaStart } from '../src/methods/lora-ga';
-import type { Evidence } from '../src/methods/method';
-import { findMethod } from '../src/methods/registry';
-import { topSingular } from '../src/methods/svd-start';
+import { adapt } from '../src/methods/adapt';
+import { gora } from '../src/methods/gora';
+import { loraGa, loraGaInit } from '../src/methods/lora-ga';
+import { topSingular } from '../src/methods/svd-init';
 import type { LinearLayer, Model } from '../src/models/model';
 import { startBackend } from '../src/tensor/backend';
 import { matMul, transpose } from '../src/tensor/linalg';
@@ -144,11 +144,10 @@ function timed(method: string, work: () => Readonly<Record<string, unknown>>): C
 }
 
 function prepareGora(model: Model): Cost {
-  const method = findMethod('gora');
-  const evidence: Evidence = { gradients: new StreamedGradients(model.linears), gradientBatches: 1 };
+  const means = { gradients: new StreamedGradients(model.linears), gradientBatches: 1, loss: Number.NaN };
   return timed('GoRA', () => {
-    const options = method.options.parse({ rank: RANK });
-    const adapters = method.attach(model, model.linears, evidence, options, new Random(2, 'attach'));
+    const random = new Random(2, 'attach');
+    const adapters = adapt(model, gora, { rank: RANK }, { gradients: () => means }, { random });
     const ranks = [...(adapters.ranks?.values() ?? [])];
     const facts = { smallestRank: Math.min(...ranks), largestRank: Math.max(...ranks), ...adapters.notes };
     for (const { value } of adapters.trainable) value.dispose();
@@ -156,17 +155,17 @@ function prepareGora(model: Model): Cost {
   });
 }
 
-/** The start of every layer and the shifted base weight, one after the other. */
+/** The init of every layer and the shifted base weight, one after the other. */
 function prepareLoraGa(model: Model): Cost {
-  const options = findMethod('lora-ga').options.parse({ rank: RANK }) as Parameters<typeof loraGaStart>[3];
+  const options = loraGa.options.parse({ rank: RANK });
   const gradients = new StreamedGradients(model.linears);
   return timed('LoRA-GA', () => {
     for (const layer of model.linears) {
       const gradient = gradients.get(layer.name) as Float32Array;
-      const { a, b, scale } = loraGaStart(model, layer, gradient, options, new Random(2, layer.name));
+      const { A, B, scale } = loraGaInit(model, layer, gradient, options, new Random(2, layer.name));
       const weight = model.params.get(layer.weight) as Variable;
       tf.tidy(() => {
-        const change = tf.matMul(tf.tensor2d(b, [layer.out, RANK]), tf.tensor2d(a, [RANK, layer.in]));
+        const change = tf.matMul(tf.tensor2d(B.data, [layer.out, RANK]), tf.tensor2d(A.data, [RANK, layer.in]));
         weight.assign(tf.sub(weight, tf.mul(change, scale)));
       });
     }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { writeSafetensors } from '../src/formats/safetensors-write';
+import { adapt } from '../src/methods/adapt';
 import { full } from '../src/methods/full';
 import type { Model, Net } from '../src/models/model';
 import { exportWeights } from '../src/models/params';
@@ -60,7 +61,7 @@ export async function pretrain<M>(
 ) {
   const backend = await startBackend();
   const options = trainingSchema.parse({ steps, batch, lr, warmup: 0.05, weightDecay, evalEvery });
-  const adapters = full.attach(model, model.linears, {}, {}, random);
+  const adapters = adapt(model, full, {}, {}, { random });
   const started = performance.now();
   const curve: ({ step: number } & M)[] = [];
   const evaluate = async (step: number) => {

@@ -9,7 +9,8 @@
  *  shifted → kit   the same in the form with a shifted base, for methods that have one
  *
  * Writes results/peft/. Needs Python with torch, transformers and peft 0.21 or newer (GORA_PYTHON, else python3); where they
- * are missing it says so and ends without a fault. `--only llama,gora` does a part and writes nothing.
+ * are missing it says so and ends without a fault. `--models llama,vit` does these and keeps the other rows of the results
+ * that are there; `--methods gora` does a part and writes nothing.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -25,6 +26,8 @@ import { runExperiment } from '../src/experiments/run';
 import { compactJson } from '../src/experiments/store';
 import { mergeAdapter } from '../src/experiments/use-adapter';
 import { writeFileAtomic } from '../src/formats/atomic';
+import { toTransformers5 } from '../src/formats/peft-names';
+import { readText } from '../src/formats/read';
 import { attachFolder, headIn } from '../src/methods/adapter-fit';
 import { allMethods } from '../src/methods/registry';
 import { isInterleaved } from '../src/models/hugging-face';
@@ -43,6 +46,8 @@ const KIT_STEPS = 4;
 const PEFT_STEPS = 6;
 const INIT_STEPS = 20;
 const LEARNING_RATE = 5e-3;
+/** Of a real checkpoint. */
+const REAL_LEARNING_RATE = 5e-4;
 const ROWS = 3;
 const TIME = 10;
 const CLASSES = 3;
@@ -60,6 +65,9 @@ interface Subject {
   readonly vocabulary: number;
   /** Classes of a head that the checkpoint lacks. */
   readonly labels?: number;
+  /** The checkpoint with such a head: PEFT saves none when it converts an adapter. */
+  readonly headed?: string;
+  readonly lr: number;
 }
 
 /** Python at the other end of a pipe, one request at a time. */
@@ -170,7 +178,7 @@ function registerProof(subject: Subject, inputs: Inputs): string {
       models: [],
       options: z.strictObject({}),
       primary: { metric: 'loss', title: 'Loss', higherIsBetter: false },
-      training: { steps: KIT_STEPS, batch: ROWS, lr: LEARNING_RATE, compile: false },
+      training: { steps: KIT_STEPS, batch: ROWS, compile: false },
       open: async () => ({
         ...(subject.labels !== undefined && { head: { labels: subject.labels } }),
         bind: async ({ model }) => ({
@@ -263,7 +271,7 @@ async function proveCase(peer: Peer, subject: Subject, inputs: Inputs, method: s
     method,
     model: source,
     seed: 1,
-    set: OPTIONS[method] ?? { rank: 4 },
+    set: { lr: subject.lr, ...(OPTIONS[method] ?? { rank: 4 }) },
   };
   const common = { kind, labels, inputs };
   let own: Float32Array = new Float32Array();
@@ -302,11 +310,23 @@ async function proveCase(peer: Peer, subject: Subject, inputs: Inputs, method: s
   const beyond = BEYOND_PEFT[`${subject.name} ${method}`];
   const fromPeft = async () => {
     const to = place('python');
-    const targets = [...new Set(layers.map((name) => name.split('.').slice(-2).join('.')))];
+    const on = SHIFTING.includes(method) ? (subject.headed ?? python) : python;
+    const modules = layers.map(toTransformers5);
+    const targets = [...new Set(modules.map((name) => name.split('.').slice(-2).join('.')))];
     const { logits } = await peer.ask<Answer>({
-      ...{ op: 'fresh', ...common, base: python, method, layers, targets, steps: PEFT_STEPS, lr: LEARNING_RATE, to },
+      ...{
+        op: 'fresh',
+        ...common,
+        base: python,
+        method,
+        layers: modules,
+        targets,
+        steps: PEFT_STEPS,
+        lr: LEARNING_RATE,
+        to,
+      },
     });
-    return apart(await logitsWith(subject, inputs, python, to), logits);
+    return apart(await logitsWith(subject, inputs, on, to), logits);
   };
   if (!beyond) await attempt('PEFT → kit', fromPeft);
   const initial = async (name: string, shiftedBase?: string) => {
@@ -314,7 +334,7 @@ async function proveCase(peer: Peer, subject: Subject, inputs: Inputs, method: s
     await initAdapter(request, { dataDir: dataFolder(), folder, shiftedBase, portable: portable || undefined });
     const on = shiftedBase ?? python;
     const trained = await peer.ask<Answer & { before: number[]; losses: number[] }>({
-      ...{ op: 'train', ...common, base: on, adapter: folder, steps: INIT_STEPS, lr: LEARNING_RATE, to },
+      ...{ op: 'train', ...common, base: on, adapter: folder, steps: INIT_STEPS, lr: subject.lr, to },
     });
     if (!(trained.losses[INIT_STEPS - 1] < trained.losses[0])) throw new UserError('training in Python did not help');
     return apart(await logitsWith(subject, inputs, on, to), trained.logits);
@@ -336,17 +356,22 @@ async function subjectsOf(peer: Peer, work: string): Promise<Subject[]> {
   ] as const) {
     const folder = join(work, name);
     await peer.ask({ op: 'make', folder, name });
-    subjects.push({ name, kind, source: folder, python: folder, vocabulary: 96 });
+    subjects.push({ name, kind, source: folder, python: folder, vocabulary: 96, lr: LEARNING_RATE });
   }
   const stories = join(dataFolder(), 'stories260K', 'stories260K.bin');
   if (existsSync(stories)) {
     const python = join(work, 'stories-halves');
     await mergeAdapter(stories, undefined, python);
-    subjects.push({ name: 'stories260K', kind: 'causal', source: stories, python, vocabulary: 512 });
+    subjects.push({ name: 'stories260K', kind: 'causal', source: stories, python, vocabulary: 512, lr: LEARNING_RATE });
   }
   const minilm = [join(dataFolder(), 'models', 'minilm'), process.env.GORA_MINILM ?? ''].find(existsSync);
   if (minilm) {
-    subjects.push({ name: 'minilm', kind: 'text', source: minilm, python: minilm, vocabulary: 1000, labels: CLASSES });
+    const headed = join(work, 'minilm-headed');
+    await peer.ask({ op: 'head', kind: 'text', base: minilm, labels: CLASSES, to: headed });
+    subjects.push({
+      ...{ name: 'minilm', kind: 'text', source: minilm, python: minilm, vocabulary: 1000 },
+      ...{ labels: CLASSES, headed, lr: REAL_LEARNING_RATE },
+    });
   }
   return subjects;
 }
@@ -354,7 +379,11 @@ async function subjectsOf(peer: Peer, work: string): Promise<Subject[]> {
 const cellText = (value: number | string | undefined): string =>
   value === undefined ? '–' : typeof value === 'number' ? value.toExponential(1) : 'failed';
 
-function markdown(cases: readonly Case[], versions: Record<string, string>, missing: readonly string[]): string {
+function markdown(
+  cases: readonly Case[],
+  versions: Readonly<Record<string, string>>,
+  missing: readonly string[],
+): string {
   const numbers = cases.flatMap(({ differences }) => Object.values(differences));
   const worst = Math.max(...numbers.filter((value) => typeof value === 'number'));
   const failed = numbers.filter((value) => typeof value === 'string' || value > TOLERANCE).length;
@@ -408,42 +437,62 @@ const csv = (cases: readonly Case[]): string =>
     '',
   ].join('\n');
 
+/** Names after an option, of those that exist; null where it is not given. @throws UserError on another name. */
+function chosen(option: string, known: readonly string[]): string[] | null {
+  const at = process.argv.indexOf(option);
+  if (at < 0) return null;
+  const names = (process.argv[at + 1] ?? '').split(',');
+  const stranger = names.find((name) => !known.includes(name));
+  if (stranger === undefined) return names;
+  throw new UserError(`${option} ${stranger}: one of ${known.join(', ')}`);
+}
+
+/** Rows of an earlier run with the same versions. */
+function earlier(file: string, versions: Readonly<Record<string, string>>): Case[] {
+  if (!existsSync(file)) return [];
+  const found = JSON.parse(readText(file, 'results')) as { versions: unknown; cases: Case[] };
+  return JSON.stringify(found.versions) === JSON.stringify(versions) ? found.cases : [];
+}
+
+function write(cases: readonly Case[], versions: Readonly<Record<string, string>>, all: readonly string[]): void {
+  const missing = MODELS.filter((name) => !all.includes(name) && !cases.some(({ model }) => model === name));
+  const folder = resultsFolder('peft');
+  const json = compactJson({ versions, tolerance: TOLERANCE, cases });
+  writeFileAtomic(join(folder, 'README.md'), markdown(cases, versions, missing));
+  writeFileAtomic(join(folder, 'differences.csv'), csv(cases));
+  writeFileAtomic(join(folder, 'differences.json'), `${json}\n`);
+  console.log(`written to ${folder.replace(`${projectRoot()}/`, '')}`);
+}
+
+/** In the order of the table. */
+const MODELS: readonly string[] = ['llama', 'gpt2', 't5', 'bert', 'vit', 'stories260K', 'minilm'];
+
 async function main(): Promise<number> {
-  const at = process.argv.indexOf('--only');
-  const only = at < 0 ? null : (process.argv[at + 1] ?? '').split(',');
   const found = findPython();
   if ('why' in found) {
     console.log(`prove:peft is passed over: ${found.why} (name a Python with GORA_PYTHON)`);
     return 0;
   }
+  const adapted = allMethods().flatMap(({ name }) => (/^full(-|$)/.test(name) ? [] : [name]));
+  const models = chosen('--models', MODELS);
+  const methods = chosen('--methods', adapted);
   await startBackend();
   const peer = new Peer(found.python);
   const work = mkdtempSync(join(tmpdir(), 'gora-prove-'));
   try {
-    const versions = await peer.ask<Record<string, string>>({ op: 'versions' });
+    const versions = {
+      ...(await peer.ask<Record<string, string>>({ op: 'versions' })),
+      node: process.versions.node,
+      tfjs: tf.version.tfjs,
+    };
     const all = await subjectsOf(peer, work);
-    const methods = allMethods().map(({ name }) => name);
-    const adapted = methods.filter((name) => !/^full(-|$)/.test(name));
-    const wanted = (name: string, of: readonly string[]) =>
-      !only?.some((one) => of.includes(one)) || only.includes(name);
-    const subjects = all.filter(({ name }) =>
-      wanted(
-        name,
-        all.map((one) => one.name),
-      ),
-    );
     const cases: Case[] = [];
-    for (const subject of subjects) {
+    for (const subject of all.filter(({ name }) => models?.includes(name) ?? true)) {
       const inputs = inputsOf(subject, new Random(1, subject.name));
       registerProof(subject, inputs);
-      for (const method of adapted.filter((name) => wanted(name, adapted))) {
-        const one = await proveCase(
-          peer,
-          subject,
-          inputs,
-          method,
-          join(work, `${subject.name}-${method.replace('+', 'plus')}`),
-        );
+      for (const method of methods ?? adapted) {
+        const place = join(work, `${subject.name}-${method.replace('+', 'plus')}`);
+        const one = await proveCase(peer, subject, inputs, method, place);
         cases.push(one);
         const cells = DIRECTIONS.map((direction) => `${direction} ${cellText(one.differences[direction])}`);
         console.log(`${subject.name.padEnd(12)} ${method.padEnd(9)} ${cells.join('  ')}`);
@@ -455,17 +504,12 @@ async function main(): Promise<number> {
     const values = cases.flatMap(({ differences }) => Object.values(differences));
     const wrong = values.filter((value) => typeof value === 'string' || value > TOLERANCE).length;
     console.log(`${values.length} comparisons, ${wrong} above ${TOLERANCE} or failed`);
-    if (only === null) {
-      const missing = ['stories260K', 'minilm'].filter((name) => !all.some((one) => one.name === name));
-      const folder = resultsFolder('peft');
-      const named = { ...versions, node: process.versions.node, tfjs: tf.version.tfjs };
-      writeFileAtomic(join(folder, 'README.md'), markdown(cases, named, missing));
-      writeFileAtomic(join(folder, 'differences.csv'), csv(cases));
-      writeFileAtomic(
-        join(folder, 'differences.json'),
-        `${compactJson({ versions: named, tolerance: TOLERANCE, cases })}\n`,
-      );
-      console.log(`written to ${folder.replace(`${projectRoot()}/`, '')}`);
+    if (methods === null) {
+      const others = models === null ? [] : earlier(resultsFolder('peft', 'differences.json'), versions);
+      const kept = others.filter(({ model }) => !cases.some((one) => one.model === model));
+      const rows = [...kept, ...cases].sort((a, b) => MODELS.indexOf(a.model) - MODELS.indexOf(b.model));
+      const names = all.map(({ name }) => name);
+      write(rows, versions, names);
     }
     return wrong > 0 ? 1 : 0;
   } finally {

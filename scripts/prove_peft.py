@@ -156,6 +156,9 @@ def serve(request):
     if op == "make":
         make(request["folder"], request["name"])
         return {}
+    if op == "head":
+        load(request["kind"], request["base"], request["labels"]).save_pretrained(request["to"])
+        return {}
     if op == "fresh":
         return fresh(request)
     model = load(request["kind"], request["base"], request.get("labels"))

@@ -13,6 +13,7 @@ const options = {
   run: { type: 'string' },
   to: { type: 'string' },
   portable: { type: 'boolean' },
+  transformers: { type: 'string' },
   base: { type: 'string' },
   ...dataOnly,
 } as const;
@@ -27,12 +28,21 @@ const help: CommandHelp<typeof options> = {
     run: ['ID|FILE', 'the record: its id, as `gora run` prints it, or its file'],
     to: ['DIR', 'where the adapter goes; a new folder'],
     portable: ['', "rotary rows in transformers' order, for a base that `gora merge` wrote from llama2.c's weights"],
+    transformers: ['4|5', 'whose names the modules of a picture model have; default 5, which renamed them'],
     base: ['NAME', 'what the adapter calls its base (base_model_name_or_path); default the model of the run'],
     ...dataOnlyHelp,
     data: ['FILE', 'the data of the run again, where they were your own; the other options as `gora run` had them'],
   },
   examples: ['export --run glyphs-gora-s1-03b5c7d2 --to gora-glyphs'],
 };
+
+/** @throws UserError unless the text is 4 or 5. */
+export function parseTransformers(text: string | undefined): 4 | 5 | undefined {
+  if (text === undefined) return undefined;
+  if (text === '4') return 4;
+  if (text === '5') return 5;
+  throw new UserError(`--transformers is 4 or 5, not "${text}"`);
+}
 
 export async function exportCommand(args: string[]): Promise<number> {
   const { values } = parseWithHelp('export', args, options, help);
@@ -53,6 +63,7 @@ export async function exportCommand(args: string[]): Promise<number> {
       dataDir,
       folder: to,
       portable,
+      transformers: parseTransformers(values.transformers),
       base,
       signal,
       onProgress: progressReporter(record.spec.method),

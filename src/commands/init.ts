@@ -5,6 +5,7 @@ import { costText } from '../experiments/init-cost';
 import { findMethod } from '../methods/registry';
 import { parseSeed, parseSettings } from './args';
 import { dataOptions, taskOf } from './data';
+import { parseTransformers } from './export';
 import { type CommandHelp, dataHelp, parseWithHelp } from './help';
 
 const options = {
@@ -16,6 +17,7 @@ const options = {
   batches: { type: 'string' },
   'shifted-base': { type: 'string' },
   portable: { type: 'boolean' },
+  transformers: { type: 'string' },
   base: { type: 'string' },
   seed: { type: 'string' },
   set: { type: 'string', multiple: true },
@@ -40,6 +42,7 @@ const help: CommandHelp<typeof options> = {
     batches: ['N', 'batches the gradients are averaged over; as --set gradientBatches=N'],
     'shifted-base': ['DIR', 'write the shifted base there, and the plain adapter over it'],
     portable: ['', "rotary rows in transformers' order, for a base that `gora merge` wrote from llama2.c's weights"],
+    transformers: ['4|5', 'whose names the modules of a picture model have; default 5, which renamed them'],
     base: ['NAME', 'what the adapter calls its base (base_model_name_or_path); default --model'],
     seed: ['N', 'seed of batches and random starts; default 1'],
     set: ['KEY=VALUE', 'an option of the method, of training (targets, batch) or of the task; repeat it'],
@@ -80,6 +83,7 @@ export async function initCommand(args: string[]): Promise<number> {
       folder: to,
       shiftedBase: values['shifted-base'],
       portable: values.portable,
+      transformers: parseTransformers(values.transformers),
       base: values.base,
       onPlan: (cost) => process.stderr.write(`${method} on ${model ?? task} ${costText(cost)}\n`),
     },

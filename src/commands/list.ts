@@ -34,9 +34,7 @@ const listings: Record<string, (name?: string) => string> = {
   },
   methods: (name) => {
     if (name === undefined) {
-      return columns(
-        allMethods().map((m) => [m.name, m.title, m.reference, `needs: ${m.needs.join(', ') || 'nothing'}`]),
-      );
+      return columns(allMethods().map((m) => [m.name, m.title, m.reference, `needs: ${m.measures ?? 'nothing'}`]));
     }
     const method = findMethod(name);
     const rows = optionRows(method.options);
@@ -61,7 +59,7 @@ async function sizesOn(task: string, data?: string): Promise<string> {
     ['method', 'title', 'source', 'needs', 'trainable'],
     ...methods.map((m, i) => {
       const { trainable, why } = sizes[i];
-      return [m.name, m.title, m.reference, m.needs.join(', ') || 'nothing', trainable?.toLocaleString('en') ?? why];
+      return [m.name, m.title, m.reference, m.measures ?? 'nothing', trainable?.toLocaleString('en') ?? why];
     }),
   ]);
 }

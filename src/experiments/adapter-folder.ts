@@ -1,7 +1,8 @@
 /** Writing adapters for the world outside: the base's name, PEFT's task type, rotary order; the folder appears whole. */
 import { existsSync } from 'node:fs';
 import { UserError } from '../errors';
-import { toHalvesInPlace } from '../formats/peft-convert';
+import { toHalvesInPlace, toTransformers5InPlace } from '../formats/peft-convert';
+import { toTransformers5 } from '../formats/peft-names';
 import { writeFolderWhole } from '../formats/whole-folder';
 import { isHubName } from '../hub';
 import type { Adapters } from '../methods/method';
@@ -14,13 +15,18 @@ export interface FolderOptions {
   readonly base?: string;
   /** Rotary order of transformers, for a base that `gora merge` wrote from llama2.c's weights. */
   readonly portable?: boolean;
+  /** Whose names the modules of a picture model have, which transformers 5 renamed; default 5. */
+  readonly transformers?: 4 | 5;
 }
 
-/** PEFT's name of what a model does; null where it has none. */
+/**
+ * PEFT's name of what a model does; null where it has none. For SEQ_CLS PEFT expects a trained head in the folder, so a
+ * model that keeps its checkpoint's head has none.
+ */
 export function taskTypeOf(model: Model): string | null {
   if (model.kind === 'causal') return 'CAUSAL_LM';
   if (model.kind === 'seq2seq') return 'SEQ_2_SEQ_LM';
-  return model.kind === 'text' ? 'SEQ_CLS' : null;
+  return model.kind === 'text' && model.head.length > 0 ? 'SEQ_CLS' : null;
 }
 
 /**
@@ -52,7 +58,7 @@ export async function writeAdapterFolder(
   model: Model,
   folder: string,
   { source, found }: { readonly source: string; readonly found: string },
-  { base, portable = false }: FolderOptions,
+  { base, portable = false, transformers = 5 }: FolderOptions,
   finish: (made: string) => void = () => {},
 ): Promise<void> {
   const size = headSize(model, portable);
@@ -63,5 +69,7 @@ export async function writeAdapterFolder(
     });
     finish(made);
     if (size !== null) toHalvesInPlace(made, size);
+    const renamed = adapters.targets.some(({ name }) => toTransformers5(name) !== name);
+    if (transformers === 5 && renamed) toTransformers5InPlace(made);
   });
 }

@@ -3,11 +3,12 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors';
 import { openGguf } from '../formats/gguf';
-import { type LoadedLayer, loadAdapter } from '../formats/peft';
+import { type AdaptedLayer, loadAdapter, type Matrix } from '../formats/peft';
 import { isAdapterFolder } from '../formats/peft-convert';
 import { openSafetensors } from '../formats/safetensors';
 import { openShardedSafetensors } from '../formats/safetensors-sharded';
 import type { WeightFile } from '../formats/weights';
+import { allForms } from '../methods/forms';
 import { recordNamed } from './export-adapter';
 import type { RunRecord } from './record';
 
@@ -96,11 +97,11 @@ function diffWeights(a: WeightFile, b: WeightFile): Diff {
 }
 
 /** Σ over the factors of ⟨s·B·A, s′·B′·A′⟩, from r × r′ products. */
-function inner(one: LoadedLayer, other: LoadedLayer): number {
+function inner(one: AdaptedLayer, other: AdaptedLayer): number {
   const [r, q] = [one.rank, other.rank];
   const fanIn = one.A.shape[1];
   const out = one.B.shape[0];
-  const lambda = ({ E }: LoadedLayer, i: number) => (E ? E.data[i] : 1);
+  const lambda = ({ extra }: AdaptedLayer, i: number) => extra?.E?.data[i] ?? 1;
   let sum = 0;
   for (let i = 0; i < r; i++) {
     for (let j = 0; j < q; j++) {
@@ -117,14 +118,15 @@ function inner(one: LoadedLayer, other: LoadedLayer): number {
  * How far apart two layers' changes s·B·A are, relative to the larger: the same change from other factors is none.
  * Below the rounding of the differences of squares it counts as 0.
  */
-function changeApart(one: LoadedLayer, other: LoadedLayer): { difference: number; x: number; y: number } {
-  const equal = (a?: { data: Float32Array }, b?: { data: Float32Array }) =>
+function changeApart(one: AdaptedLayer, other: AdaptedLayer): { difference: number; x: number; y: number } {
+  const equal = (a?: Matrix, b?: Matrix) =>
     a?.data.length === b?.data.length && (a?.data.every((value, i) => Object.is(value, b?.data[i])) ?? true);
   const [xx, yy] = [inner(one, one), inner(other, other)];
   const [x, y] = [Math.sqrt(Math.max(0, xx)), Math.sqrt(Math.max(0, yy))];
-  const alike = equal(one.A, other.A) && equal(one.B, other.B) && equal(one.E, other.E) && one.scale === other.scale;
-  const magnitudes =
-    one.magnitude && other.magnitude ? distance(one.magnitude.data, other.magnitude.data).difference : 0;
+  const alike =
+    equal(one.A, other.A) && equal(one.B, other.B) && equal(one.extra?.E, other.extra?.E) && one.scale === other.scale;
+  const [m, n] = [one.extra?.magnitude, other.extra?.magnitude];
+  const magnitudes = m && n ? distance(m.data, n.data).difference : 0;
   const most = Math.max(xx, yy);
   if (alike || most === 0) return { difference: magnitudes, x, y };
   const square = (xx - 2 * inner(one, other) + yy) / most;
@@ -136,26 +138,26 @@ function changeApart(one: LoadedLayer, other: LoadedLayer): { difference: number
 const ASIDE = ['peft_version', 'base_model_name_or_path', 'auto_mapping', 'inference_mode'];
 
 function diffAdapters(left: string, right: string): Diff {
-  const [a, b] = [loadAdapter(left), loadAdapter(right)];
+  const [a, b] = [loadAdapter(left, allForms), loadAdapter(right, allForms)];
   const found = begin();
   const keys = [...new Set([...Object.keys(a.config), ...Object.keys(b.config)])].filter((key) => !ASIDE.includes(key));
   for (const key of keys.sort()) {
     const [x, y] = [a.config[key], b.config[key]].map((value) => JSON.stringify(value) ?? 'none');
     if (x !== y) found.rows.push({ what: `config ${key}`, a: x, b: y, difference: null });
   }
-  const byName = (layers: readonly LoadedLayer[]) => new Map(layers.map((layer) => [layer.name, layer]));
+  const byName = (layers: readonly AdaptedLayer[]) => new Map(layers.map((layer) => [layer.name, layer]));
   const [one, two] = [byName(a.layers), byName(b.layers)];
   for (const name of shared(one.keys(), two.keys(), found)) {
-    const [x, y] = [one.get(name) as LoadedLayer, two.get(name) as LoadedLayer];
+    const [x, y] = [one.get(name) as AdaptedLayer, two.get(name) as AdaptedLayer];
     if (x.A.shape[1] !== y.A.shape[1] || x.B.shape[0] !== y.B.shape[0]) {
-      const size = ({ A, B }: LoadedLayer) => `[${B.shape[0]}, ${A.shape[1]}]`;
+      const size = ({ A, B }: AdaptedLayer) => `[${B.shape[0]}, ${A.shape[1]}]`;
       found.rows.push({ what: `${name}: layer`, a: size(x), b: size(y), difference: null });
       continue;
     }
     const apart = changeApart(x, y);
     if (apart.difference === 0 && x.rank === y.rank) found.equal++;
     else {
-      const text = (layer: LoadedLayer, norm: number) => `rank ${layer.rank}, ‖s·BA‖ ${figure(norm)}`;
+      const text = (layer: AdaptedLayer, norm: number) => `rank ${layer.rank}, ‖s·BA‖ ${figure(norm)}`;
       found.rows.push({ what: name, a: text(x, apart.x), b: text(y, apart.y), difference: apart.difference });
     }
   }

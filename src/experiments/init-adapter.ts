@@ -11,14 +11,13 @@ import type { Adapters } from '../methods/method';
 import { findMethod } from '../methods/registry';
 import { selectTargets } from '../methods/targets';
 import { huggingFaceForm } from '../models/hugging-face';
-import type { LinearLayer } from '../models/model';
 import { disposeModel } from '../models/params';
 import { saveModel } from '../models/save';
 import { startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
+import { adaptTask } from './adapt-task';
 import { type FolderOptions, writeAdapterFolder } from './adapter-folder';
-import { gatherEvidence } from './evidence';
 import { type InitCost, initCost } from './init-cost';
 import { type Opened, openTask } from './open';
 import type { RunSpec } from './record';
@@ -47,40 +46,6 @@ export interface InitResult {
   /** The folder holds the change against the untouched base of a method that shifts it. */
   readonly doubled: boolean;
   readonly batches: number;
-}
-
-interface Attached {
-  readonly adapters: Adapters;
-  readonly batches: number;
-}
-
-/** Measures what the method needs and attaches it, as a run of the same request would at its start. */
-function attachInitial(
-  spec: RunSpec,
-  request: RunRequest,
-  task: Opened,
-  targets: readonly LinearLayer[],
-  training: TrainingOptions,
-  random: Random,
-  onBatch: InitOptions['onBatch'],
-): Attached {
-  const method = findMethod(spec.method);
-  const { evidence, release } = gatherEvidence({
-    method,
-    methodOptions: spec.methodOptions,
-    batchesAreExplicit: request.set?.gradientBatches !== undefined,
-    task,
-    targets,
-    training,
-    random,
-    onBatch,
-  });
-  try {
-    const adapters = method.attach(task.model, targets, evidence, spec.methodOptions, random.fork('method'));
-    return { adapters, batches: evidence.gradientBatches ?? 0 };
-  } finally {
-    release();
-  }
 }
 
 /** Most batches that will be measured on. */
@@ -128,8 +93,17 @@ export async function initAdapter(request: RunRequest, options: InitOptions): Pr
       const batches = mostBatches(spec, task, training.batch);
       options.onPlan(await initCost(method, model, targets, task.train, training.batch, batches));
     }
-    const attached = attachInitial(spec, request, task, targets, training, random, options.onBatch);
-    adapters = attached.adapters;
+    // as a run of the same request would at its start
+    adapters = adaptTask({
+      task,
+      method,
+      methodOptions: spec.methodOptions,
+      batchesAreExplicit: request.set?.gradientBatches !== undefined,
+      targets,
+      training,
+      random,
+      onBatch: options.onBatch,
+    });
     const ranks = adapters.ranks;
     let doubled = false;
     const finish = (made: string) => {
@@ -162,7 +136,7 @@ export async function initAdapter(request: RunRequest, options: InitOptions): Pr
       ranks: Object.fromEntries(ranks ?? []),
       importances: adapters.importances && Object.fromEntries(adapters.importances),
       doubled: doubled && shiftedBase === undefined,
-      batches: attached.batches,
+      batches: Number(adapters.notes.batches ?? 0),
     };
   } finally {
     adapters?.dispose();

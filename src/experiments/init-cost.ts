@@ -18,7 +18,7 @@ export interface InitCost {
   readonly seconds: number | null;
 }
 
-/** Methods that subtract their start from the base. */
+/** Methods that subtract their init from the base. */
 const SHIFTING: readonly string[] = ['pissa', 'olora', 'lora-ga'];
 
 /** A matrix, its factors and a working copy. */
@@ -37,9 +37,9 @@ export async function initCost(
 ): Promise<InitCost> {
   const sizes = targets.map((layer) => 4 * layer.in * layer.out);
   const total = sizes.reduce((a, b) => a + b, 0);
-  const gradients = method.needs.includes('gradients');
+  const gradients = method.measures === 'gradients';
   const inputs = targets.reduce((sum, layer) => sum + 4 * layer.in * Math.min(layer.in, 64), 0);
-  const measured = method.needs.length > 0;
+  const measured = method.measures !== undefined;
   return {
     model: 4 * countParams(model),
     sums: gradients ? total : measured ? inputs : 0,

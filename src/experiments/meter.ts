@@ -23,6 +23,18 @@ export class Meter {
     }
   }
 
+  /** The same of work that does not wait for anything. */
+  timeSync<T>(phase: string, work: () => T): T {
+    const from = performance.now();
+    if (this.depth++ === 0) this.peaks.begin(phase);
+    try {
+      return work();
+    } finally {
+      if (--this.depth === 0) this.peaks.end();
+      this.phases[phase] = (this.phases[phase] ?? 0) + performance.now() - from;
+    }
+  }
+
   /** Notes the most bytes of live tensors inside a training step. */
   stepPeak(bytes: number): void {
     this.stepBytes = Math.max(this.stepBytes, bytes);

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { UserError } from '../errors';
 
+export { parseOptions } from '../methods/options';
+
 type Settings = Record<string, unknown>;
 
 /** The object inside a schema, also behind a transform. */
@@ -21,15 +23,6 @@ export function describeOptions(schema: z.ZodType): { key: string; value: string
     const value = parsed.success && parsed.data !== undefined ? String(parsed.data) : '';
     return { key, value, text: (field as z.ZodType).description ?? '' };
   });
-}
-
-/** Parses a schema. @throws UserError that names the first bad option. */
-export function parseOptions<T>(schema: z.ZodType<T>, settings: Settings, what: string): T {
-  const result = schema.safeParse(settings);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const key = issue.path.join('.') || (issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : '');
-  throw new UserError(`${what}: option "${key}": ${issue.message}`);
 }
 
 /** `8` → 8, `true` → true, everything else stays text. */

@@ -1,14 +1,14 @@
 /** Where GoRA would put the ranks of a model on some data: measured, nothing trained. */
-import { goraRanks } from '../methods/gora';
+import { gora, goraRanks, prepareGora } from '../methods/gora';
 import { adapterParameters } from '../methods/gora/allocation';
-import { type GoraOptions, rankBounds } from '../methods/gora/options';
-import { findMethod } from '../methods/registry';
+import { goraOptions, rankBounds } from '../methods/gora/options';
+import { currentNames } from '../methods/method';
 import { selectTargets } from '../methods/targets';
 import { countParams, disposeModel } from '../models/params';
 import { startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
-import { gatherEvidence } from './evidence';
+import { measureTask } from './adapt-task';
 import { openTask } from './open';
 import { type RunRequest, resolveSpec } from './spec';
 
@@ -47,7 +47,7 @@ export interface RankStudyContext {
  */
 export async function studyRanks(request: Omit<RunRequest, 'method'>, context: RankStudyContext): Promise<RankStudy> {
   const spec = resolveSpec({ ...request, method: 'gora' });
-  const options = spec.methodOptions as GoraOptions;
+  const options = goraOptions.parse(currentNames(gora, spec.methodOptions));
   await startBackend();
   const random = new Random(spec.seed);
   const began = performance.now();
@@ -56,8 +56,8 @@ export async function studyRanks(request: Omit<RunRequest, 'method'>, context: R
   try {
     const training = trainingSchema.parse(spec.training) as TrainingOptions;
     const targets = selectTargets(task.model, training.targets);
-    const { evidence, release } = gatherEvidence({
-      method: findMethod('gora'),
+    const measure = measureTask({
+      method: gora,
       methodOptions: spec.methodOptions,
       batchesAreExplicit: request.set?.gradientBatches !== undefined,
       task,
@@ -66,8 +66,9 @@ export async function studyRanks(request: Omit<RunRequest, 'method'>, context: R
       random,
       onBatch: context.onBatch,
     });
-    release();
-    const { ranks, importances } = goraRanks(task.model, targets, evidence, options, random.fork('method'));
+    const measured = prepareGora(measure, { ...options, adaptiveGamma: false }, { model: task.model, targets, random });
+    measure.dispose();
+    const { ranks, importances } = goraRanks(task.model, targets, measured, options, random.fork('method'));
     const uniform = targets.map(() => options.rank);
     return {
       task: spec.task,
@@ -75,9 +76,9 @@ export async function studyRanks(request: Omit<RunRequest, 'method'>, context: R
       seed: spec.seed,
       rank: options.rank,
       ...rankBounds(options),
-      batches: evidence.gradientBatches ?? 0,
+      batches: measured.gradientBatches,
       batchSize: training.batch,
-      loss: evidence.loss ?? Number.NaN,
+      loss: measured.loss,
       budget: adapterParameters(targets, uniform),
       spent: adapterParameters(targets, ranks),
       parameters: countParams(task.model),

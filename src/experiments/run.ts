@@ -1,7 +1,7 @@
-/** One run, from spec to record: load, measure, attach, train, evaluate. */
+/** One run, from spec to record: load, measure, adapt, train, evaluate. */
+
 import { Interrupted, isInterrupted, messageOf, UserError } from '../errors';
 import type { Adapters } from '../methods/method';
-import { attachOnNf4 } from '../methods/quantised';
 import { findMethod } from '../methods/registry';
 import { selectTargets } from '../methods/targets';
 import type { LinearLayer } from '../models/model';
@@ -15,9 +15,9 @@ import { Random } from '../tensor/random';
 import { forSet, type TrainingOptions, trainingSchema } from '../training/options';
 import { trainableOf } from '../training/step';
 import { type Stop, type TrainingProgress, train } from '../training/train';
+import { adaptTask } from './adapt-task';
 import { checkBatch, checkLabels, memoryLimit } from './checks';
 import { environmentOf } from './environment';
-import { gatherEvidence } from './evidence';
 import { Meter } from './meter';
 import { type Opened, openTask } from './open';
 import { type Evaluation, type RunRecord, type RunSpec, recordCurve } from './record';
@@ -96,8 +96,8 @@ function stopped(record: RunRecord, meter: Meter, { signal }: RunContext): RunRe
   throw new RunInterrupted(finished);
 }
 
-/** Measures the evidence and attaches the method, over a float32 or an NF4 base. */
-async function attach(
+/** The method on the task's model, over a float32 or an NF4 base. */
+function adaptersOf(
   { spec }: RunRecord,
   request: RunRequest,
   task: Opened,
@@ -105,28 +105,15 @@ async function attach(
   training: TrainingOptions,
   random: Random,
   meter: Meter,
-): Promise<Adapters> {
-  const method = findMethod(spec.method);
-  const { evidence, release } = await meter.time('gradients', async () =>
-    gatherEvidence({
-      method,
-      methodOptions: spec.methodOptions,
-      batchesAreExplicit: request.set?.gradientBatches !== undefined,
-      task,
-      targets,
-      training,
-      random,
-    }),
-  );
-  try {
-    return await meter.time('attach', async () => {
-      const all = [task.model, targets, evidence, spec.methodOptions, random.fork('method')] as const;
-      // the model goes when the run ends, so its float32 weights need not come back
-      return training.base === 'nf4' ? attachOnNf4(method, ...all, { keepOriginal: false }) : method.attach(...all);
-    });
-  } finally {
-    release();
-  }
+): Adapters {
+  const { methodOptions } = spec;
+  const batchesAreExplicit = request.set?.gradientBatches !== undefined;
+  const asked = { task, method: findMethod(spec.method), methodOptions, batchesAreExplicit, targets, training, random };
+  return adaptTask(asked, {
+    // the model goes when the run ends, so its float32 weights need not come back
+    ...(training.base === 'nf4' && { nf4: { keepOriginal: false } }),
+    phases: (name, work) => meter.timeSync(name === 'measure' ? 'gradients' : 'attach', work),
+  });
 }
 
 async function runLoaded(
@@ -142,10 +129,10 @@ async function runLoaded(
   const training = forSet(trainingSchema.parse(spec.training) as TrainingOptions, task.train.size);
   const targets = selectTargets(task.model, training.targets);
   checkBatch(task, training, memoryLimit(backendInfo()));
-  findMethod(spec.method).check?.(targets, spec.methodOptions, training.steps);
+  findMethod(spec.method).check(targets, spec.methodOptions, training.steps);
   await checkLabels(task.train);
   const parameters = countParams(task.model);
-  const adapters = await attach(record, request, task, targets, training, random, meter);
+  const adapters = adaptersOf(record, request, task, targets, training, random, meter);
   const evaluate = (step: number, split: 'validation' | 'test') =>
     meter.time('evaluate', async () => {
       const metrics = await task.evaluate(adapters.net, task[split]);
@@ -218,7 +205,7 @@ async function runLoaded(
 function checkFinite(metrics: Metrics, split: string, step: number, lr: number): void {
   for (const [name, value] of Object.entries(metrics)) {
     if (Number.isFinite(value)) continue;
-    const why = step > 0 ? `training diverged. Lower lr (now ${lr})` : 'look at the checkpoint, the data and the start';
+    const why = step > 0 ? `training diverged. Lower lr (now ${lr})` : 'look at the checkpoint, the data and the init';
     throw new UserError(`${split} ${name} is ${value} at step ${step}: ${why}`);
   }
 }

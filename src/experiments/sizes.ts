@@ -1,4 +1,4 @@
-/** Trainable parameters of every method on a task's model, counted by attaching it. */
+/** Trainable parameters of every method on a task's model, counted by adapting it. */
 import { isInterrupted, UserError } from '../errors';
 import { findMethod } from '../methods/registry';
 import { selectTargets } from '../methods/targets';
@@ -7,14 +7,14 @@ import { startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
 import { trainableOf } from '../training/step';
-import { gatherEvidence } from './evidence';
+import { adaptTask } from './adapt-task';
 import { openTask } from './open';
 import { resolveSpec } from './spec';
 
 /** Parameters that train, a new head included; null with the reason where the method does not fit the model. */
 export type MethodSize = { readonly method: string; readonly trainable: number | null; readonly why: string };
 
-/** Attaches each method once, on evidence from the first batches of the training set. */
+/** Adapts the model once with each method, on the first batches of the training set. */
 export async function methodSizes(
   taskName: string,
   methods: readonly string[],
@@ -31,8 +31,7 @@ export async function methodSizes(
     const options = trainingSchema.parse(training) as TrainingOptions;
     const targets = selectTargets(loaded.model, options.targets);
     try {
-      method.check?.(targets, methodOptions, options.steps);
-      const { evidence, release } = gatherEvidence({
+      const adapters = adaptTask({
         method,
         methodOptions,
         batchesAreExplicit: false,
@@ -41,14 +40,9 @@ export async function methodSizes(
         training: options,
         random,
       });
-      try {
-        const adapters = method.attach(loaded.model, targets, evidence, methodOptions, random.fork('method'));
-        const trainable = trainableOf(loaded.model, adapters).reduce((sum, { value }) => sum + value.size, 0);
-        sizes.push({ method: name, trainable, why: '' });
-        adapters.dispose();
-      } finally {
-        release();
-      }
+      const trainable = trainableOf(loaded.model, adapters).reduce((sum, { value }) => sum + value.size, 0);
+      sizes.push({ method: name, trainable, why: '' });
+      adapters.dispose();
     } catch (error) {
       if (!(error instanceof UserError) || isInterrupted(error)) throw error;
       sizes.push({ method: name, trainable: null, why: error.message });

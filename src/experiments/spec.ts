@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { UserError } from '../errors';
 import { isHubName, knownModels } from '../hub';
-import { checkNf4 } from '../methods/quantised';
+import { currentNames, recordedNames } from '../methods/method';
+import { checkNf4 } from '../methods/nf4-base';
 import { findMethod } from '../methods/registry';
 import { cardOf } from '../models/cards';
 import { findTask } from '../tasks';
@@ -62,7 +63,7 @@ export function resolveSpec(request: RunRequest): RunSpec {
   checkModel(task, model);
   checkSeed(request.seed, 'seed');
   const groups = { training: trainingSchema, method: method.options, task: task.options };
-  const sorted = sortSettings({ ...request.set }, groups);
+  const sorted = sortSettings(currentNames(method, request.set ?? {}), groups);
   const learningRate = task.learningRates?.[method.name];
   const training = {
     ...task.training,
@@ -72,13 +73,14 @@ export function resolveSpec(request: RunRequest): RunSpec {
   };
   const parsed = parseOptions(trainingSchema, training, 'training');
   if (parsed.base === 'nf4') checkNf4(method);
+  const methodOptions = parseOptions(method.options, sorted.method, `method ${method.name}`) as Record<string, unknown>;
   return {
     task: task.name,
     model,
     method: method.name,
     seed: request.seed,
     training: parsed,
-    methodOptions: parseOptions(method.options, sorted.method, `method ${method.name}`) as Record<string, unknown>,
+    methodOptions: recordedNames(method, methodOptions),
     taskOptions: parseOptions(task.options, sorted.task, `task ${task.name}`) as Record<string, unknown>,
   };
 }

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { messageOf, UserError } from '../errors';
 import { openGguf } from './gguf';
 import { CONFIG_FILE, WEIGHTS_FILE } from './peft';
-import { peftScale } from './peft-config';
 import { fieldProblem, isSet } from './peft-fields';
 import { LayerPatterns, targetsOf } from './peft-targets';
 import { readText } from './read';
@@ -170,8 +169,12 @@ function adapterLayers(
     } else if (!/\.lora_magnitude_vector(\.weight)?$/.test(bare)) modules.push(bare);
   }
   const adalora = config.peft_type === 'ADALORA';
-  const kind = adalora ? 'adalora' : config.use_rslora === true ? 'rslora' : 'lora';
-  const usualRank = numberOr(adalora ? config.init_r : config.r, 8);
+  const usualRank = adalora ? numberOr(config.init_r, 12) : numberOr(config.r, 8);
+  /** PEFT's factor of B·A; AdaLoRA's is that of the starting rank, whatever is left of a layer. */
+  const scaleOf = (alpha: number, rank: number): number => {
+    if (adalora) return (alpha > 0 ? alpha : usualRank) / (usualRank + 1e-5);
+    return alpha / (config.use_rslora === true ? Math.sqrt(rank) : rank);
+  };
   const usualAlpha = numberOr(config.lora_alpha, 8);
   const ranks = adalora ? null : patternsOf(config, 'rank_pattern', odd);
   const alphas = patternsOf(config, 'alpha_pattern', odd);
@@ -200,9 +203,9 @@ function adapterLayers(
     const fits = A && B && A.length === 2 && B.length === 2 && A[0] === B[1] && A[0] > 0;
     if (fits && rank !== null && !adalora) {
       const [a, b] = [file.read(part.get('A') as string), file.read(part.get('B') as string)];
-      change = Math.abs(peftScale(alpha, rank, kind)) * productNorm(a, b, rank);
+      change = Math.abs(scaleOf(alpha, rank)) * productNorm(a, b, rank);
     }
-    return { name, rank, alpha, scale: rank ? peftScale(alpha, rank, kind) : null, A, B, change };
+    return { name, rank, alpha, scale: rank ? scaleOf(alpha, rank) : null, A, B, change };
   });
   return { layers, modules };
 }

@@ -8,6 +8,7 @@ import { UserError } from '../errors';
 import { writeFileAtomic } from './atomic';
 import { CONFIG_FILE, WEIGHTS_FILE } from './peft';
 import type { Matrix } from './peft-layer';
+import { toTransformers5 } from './peft-names';
 import { readText } from './read';
 import { interleavedToHalves } from './rotary';
 import { readSafetensors, toFloat32 } from './safetensors';
@@ -18,11 +19,15 @@ type Config = Record<string, unknown>;
 const FACTOR = /\.lora_([AB])(\.weight)?$/;
 
 /** Every tensor of the folder's weights, changed by `change`. */
-function rewriteTensors(folder: string, change: (name: string, tensor: Matrix) => Matrix): void {
+function rewriteTensors(
+  folder: string,
+  change: (name: string, tensor: Matrix) => Matrix,
+  rename = (name: string) => name,
+): void {
   const file = path.join(folder, WEIGHTS_FILE);
   const { tensors, metadata } = readSafetensors(file);
   const changed = Array.from(tensors, ([name, tensor]): [string, Matrix] => [
-    name,
+    rename(name),
     change(name, { shape: tensor.shape, data: toFloat32(tensor) }),
   ]);
   writeSafetensors(file, new Map(changed.map(([name, tensor]) => [name, { ...tensor, dtype: 'F32' }])), metadata);
@@ -57,7 +62,7 @@ function firstHalf({ shape, data }: Matrix, factor: string): Matrix {
 }
 
 /**
- * Undoes `changeFromStart` in a saved folder: [A; A₀] and [B, −B₀] over the untouched base become A and B over the base
+ * Undoes `changeFromInit` in a saved folder: [A; A₀] and [B, −B₀] over the untouched base become A and B over the base
  * that was shifted by s·B₀·A₀. Ranks halve, and α so that the scale stays.
  */
 export function keepTrainedHalf(folder: string): void {
@@ -90,6 +95,30 @@ export function toHalvesInPlace(folder: string, headSize: number): void {
       ? interleavedToHalves(tensor, headSize)
       : tensor,
   );
+}
+
+/** Gives every tensor another name, and the config other targets and patterns. */
+export function renameInPlace(
+  folder: string,
+  rename: (name: string) => string,
+  config: (config: Config) => Config,
+): void {
+  rewriteTensors(folder, (_, tensor) => tensor, rename);
+  rewriteConfig(folder, config);
+}
+
+/** Names of transformers 5 in a folder that this kit saved; see peft-names.ts. */
+export function toTransformers5InPlace(folder: string): void {
+  const keys = (value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).map(([key, item]) => [toTransformers5(key), item]))
+      : value;
+  renameInPlace(folder, toTransformers5, (config) => ({
+    ...config,
+    target_modules: (config.target_modules as string[]).map(toTransformers5),
+    rank_pattern: keys(config.rank_pattern),
+    alpha_pattern: keys(config.alpha_pattern),
+  }));
 }
 
 /** Whether a path is a PEFT folder. */

@@ -5,7 +5,7 @@
  * fits such a converted base model; lora_A and all other layers stay as they are.
  */
 import { UserError } from '../errors';
-import type { AdapterLayer, Matrix } from './peft-layer';
+import type { AdaptedLayer, Matrix } from './peft-layer';
 
 /**
  * Reorders the rows of a q_proj or k_proj matrix [heads · size, columns] (or vector [heads · size]).
@@ -28,8 +28,9 @@ export function interleavedToHalves({ shape, data }: Matrix, headSize: number): 
 }
 
 /** An adapter of llama2.c weights as one of the converted checkpoint; layers other than q_proj and k_proj unchanged. */
-export function adapterToHalves(layer: AdapterLayer, headSize: number): AdapterLayer {
+export function adapterToHalves(layer: AdaptedLayer, headSize: number): AdaptedLayer {
   if (!/(^|\.)[qk]_proj$/.test(layer.name)) return layer;
-  const magnitude = layer.magnitude && { magnitude: interleavedToHalves(layer.magnitude, headSize) };
-  return { ...layer, B: interleavedToHalves(layer.B, headSize), ...magnitude };
+  const magnitude = layer.extra?.magnitude;
+  const extra = magnitude && { extra: { ...layer.extra, magnitude: interleavedToHalves(magnitude, headSize) } };
+  return { ...layer, B: interleavedToHalves(layer.B, headSize), ...extra };
 }

@@ -14,7 +14,16 @@ import type { Batch } from '../tensor/batch';
 import { IncrementalPca } from '../tensor/incremental-pca';
 import { Random } from '../tensor/random';
 import { distributeRanks, mostComponents } from './eva';
-import type { ActivationEvidence } from './method';
+
+/** Principal components of one layer's inputs. */
+export interface InputComponents {
+  /** Number of components k. */
+  readonly rank: number;
+  /** [k, in] row-major, orthonormal rows, by falling variance. */
+  readonly components: Float32Array;
+  /** Share of the inputs' variance along each component, [k]. */
+  readonly ratios: Float64Array;
+}
 
 export interface ActivationOptions {
   readonly rank: number;
@@ -25,7 +34,7 @@ export interface ActivationOptions {
 }
 
 export interface ActivationResult {
-  readonly activations: Map<string, ActivationEvidence>;
+  readonly activations: Map<string, InputComponents>;
   readonly activationBatches: number;
   /** Whether every component that carries a rank reached τ. */
   readonly converged: boolean;
@@ -121,7 +130,7 @@ export function estimateActivations(
   }
   if (count === 0) throw new UserError('no batch to measure inputs on: the training set is empty');
   const activations = new Map(
-    targets.map((layer): [string, ActivationEvidence] => {
+    targets.map((layer): [string, InputComponents] => {
       const pca = inputOf(layer)?.pca;
       if (!pca?.components) {
         throw new UserError(`no batch has enough positions for the components of ${layer.name}: raise the batch size`);

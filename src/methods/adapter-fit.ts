@@ -1,8 +1,12 @@
 /** Whether a PEFT folder was made for a model: compared by names and shapes, before anything is attached. */
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors';
-import { WEIGHTS_FILE } from '../formats/peft';
+import { CONFIG_FILE, WEIGHTS_FILE } from '../formats/peft';
+import { renameInPlace } from '../formats/peft-convert';
+import { fromTransformers5, toTransformers5 } from '../formats/peft-names';
+import { LayerPatterns, targetsOf } from '../formats/peft-targets';
 import { openSafetensors } from '../formats/safetensors';
 import type { HeadRequest, Model } from '../models/model';
 import type { Adapters } from './method';
@@ -11,13 +15,13 @@ import { loadAdapters } from './save';
 const PREFIX = 'base_model.model.';
 const PART = /^(.+)\.(lora_A|lora_B|lora_E|lora_magnitude_vector)(\.weight)?$/;
 
-/** Names without prefix and shapes of the tensors of a folder; empty where there is no safetensors file. */
+/** Names as the kit has them, without prefix, and shapes of the tensors of a folder; empty where there is no safetensors file. */
 function shapesIn(folder: string): Map<string, readonly number[]> {
   const file = join(folder, WEIGHTS_FILE);
   if (!existsSync(file)) return new Map();
   const weights = openSafetensors(file);
   weights.close();
-  return new Map(weights.names.map((name) => [name.replace(PREFIX, ''), weights.shape(name)]));
+  return new Map(weights.names.map((name) => [fromTransformers5(name.replace(PREFIX, '')), weights.shape(name)]));
 }
 
 /** What of an adapter has no counterpart in the model, or one of another shape, a sentence each. */
@@ -59,13 +63,72 @@ export function checkAdapterFits(model: Model, folder: string): void {
   );
 }
 
+/** Whether the tensors of a folder have names of transformers 5 that the kit has otherwise. */
+function hasNewNames(folder: string): boolean {
+  const file = join(folder, WEIGHTS_FILE);
+  if (!existsSync(file)) return false;
+  const weights = openSafetensors(file);
+  weights.close();
+  return weights.names.some((name) => fromTransformers5(name) !== name);
+}
+
+type Config = Record<string, unknown>;
+
+/** A pattern field by the model's own paths; keys that fit no layer stay, for the loader to refuse. */
+function ownPattern(model: Model, config: Config, key: string, folder: string): unknown {
+  const value = config[key];
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const source = `${join(folder, CONFIG_FILE)}: ${key}`;
+  const own: Record<string, unknown> = {};
+  const names = model.linears.map(({ name }) => name);
+  for (const [pattern, item] of Object.entries(value)) {
+    const one = new LayerPatterns(new Map([[pattern, 1]]), source);
+    const fitting = names.filter((name) => one.valueOf(toTransformers5(name), 0) === 1);
+    if (fitting.length === 0) own[pattern] = item;
+    for (const name of fitting) if (!Object.hasOwn(own, name)) own[name] = item;
+  }
+  return own;
+}
+
+/** The folder's config with targets and patterns by the model's own paths. */
+function ownConfig(model: Model, config: Config, folder: string): Config {
+  const targets = targetsOf(config, join(folder, CONFIG_FILE));
+  const own = model.linears.map(({ name }) => name);
+  return {
+    ...config,
+    ...(targets && {
+      target_modules: own.filter((name) => targets(toTransformers5(name))),
+      exclude_modules: null,
+      layers_to_transform: null,
+      layers_pattern: null,
+    }),
+    rank_pattern: ownPattern(model, config, 'rank_pattern', folder),
+    alpha_pattern: ownPattern(model, config, 'alpha_pattern', folder),
+  };
+}
+
+/** Loads a folder with names of transformers 5 through a copy with the kit's. */
+function loadRenamed(model: Model, folder: string): Adapters {
+  const copy = mkdtempSync(join(tmpdir(), 'gora-adapter-'));
+  try {
+    for (const file of [CONFIG_FILE, WEIGHTS_FILE]) cpSync(join(folder, file), join(copy, file));
+    renameInPlace(copy, fromTransformers5, (config) => ownConfig(model, config, folder));
+    return loadAdapters(model, copy);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(error.message.replaceAll(copy, folder), { cause: error });
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
 /**
- * Attaches the adapters of a PEFT folder to a model that they fit.
+ * Attaches the adapters of a PEFT folder to a model that they fit; picture models' may have the names of transformers 4 or 5.
  * @throws UserError naming the first three differences, or what else `loadAdapters` refuses.
  */
 export function attachFolder(model: Model, folder: string): Adapters {
   checkAdapterFits(model, folder);
-  return loadAdapters(model, folder);
+  return hasNewNames(folder) ? loadRenamed(model, folder) : loadAdapters(model, folder);
 }
 
 /** Last weight of a head [outputs, dim], as architectures name it. */

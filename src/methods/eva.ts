@@ -6,8 +6,10 @@
 import { z } from 'zod';
 import { UserError } from '../errors';
 import type { LinearLayer } from '../models/model';
-import { checkSameRank, LoraAdapters, type LoraStart } from './lora-adapters';
-import type { ActivationEvidence, Method } from './method';
+import type { InputComponents } from './activations';
+import { LoraAdapters } from './forms/lora';
+import { checkSameRank, initOf } from './init';
+import { defineMethod } from './method';
 import { alphaOption, rankOption } from './options';
 
 const options = z.strictObject({
@@ -43,32 +45,31 @@ export function distributeRanks(
   return ranks;
 }
 
-export const eva: Method<z.infer<typeof options>> = {
+export const eva = defineMethod({
   name: 'eva',
   title: 'EVA',
   reference: 'Paischer et al. 2024, algorithm 1',
-  needs: ['activations'],
+  measures: 'activations',
   options,
   check: checkSameRank,
-  attach: (model, targets, evidence, { rank, alpha, rho }) => {
-    checkSameRank(targets, { rank });
+  prepare: (measure, o) => measure.inputs(o).activations,
+  init: ({ model, targets }, { rank, alpha, rho }, measured) => {
     const found = new Map(
-      targets.map((layer): [string, ActivationEvidence] => {
-        const measured = evidence.activations?.get(layer.name);
-        if (!measured) throw new UserError(`EVA needs the inputs of ${layer.name} measured, and none were`);
-        return [layer.name, measured];
+      targets.map((layer): [string, InputComponents] => {
+        const own = measured.get(layer.name);
+        if (!own) throw new UserError(`EVA needs the inputs of ${layer.name} measured, and none were`);
+        return [layer.name, own];
       }),
     );
-    const ratios = new Map(Array.from(found, ([name, measured]) => [name, measured.ratios]));
+    const ratios = new Map(Array.from(found, ([name, own]) => [name, own.ratios]));
     const ranks = distributeRanks(targets, ratios, rank, rho);
-    const starts = targets.flatMap((layer): LoraStart[] => {
+    const layers = targets.flatMap((layer) => {
       const own = ranks.get(layer.name) as number;
       if (own === 0) return [];
-      const { components } = found.get(layer.name) as ActivationEvidence;
-      const a = components.slice(0, own * layer.in);
-      return [{ layer, rank: own, scale: alpha / rank, a, b: new Float32Array(layer.out * own) }];
+      const { components } = found.get(layer.name) as InputComponents;
+      return [initOf(layer, own, alpha / rank, components.slice(0, own * layer.in))];
     });
     const explained = new Map(Array.from(ratios, ([name, own]) => [name, own.reduce((a, b) => a + b, 0)]));
-    return new LoraAdapters(model, starts, { method: 'eva', importances: explained, notes: { rho } });
+    return new LoraAdapters(model, layers, { method: 'eva', importances: explained, notes: { rho } });
   },
-};
+});

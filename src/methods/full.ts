@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { UserError } from '../errors';
 import type { LinearLayer, Model } from '../models/model';
 import { baseNet, param } from '../models/params';
-import type { Adapters, Method, Parameter } from './method';
+import { type Adapters, defineMethod, type Parameter } from './method';
 
 const options = z.strictObject({});
 
@@ -41,28 +41,26 @@ function trainBase(method: string, model: Model, targets: readonly LinearLayer[]
   };
 }
 
-export const full: Method<z.infer<typeof options>> = {
+export const full = defineMethod({
   name: 'full',
   title: 'Full fine-tuning',
   reference: 'all weights trained',
-  needs: [],
   trainsBase: true,
   options,
-  attach: (model, targets) => trainBase('full', model, targets, [...model.params.keys()]),
-};
+  init: ({ model, targets }) => trainBase('full', model, targets, [...model.params.keys()]),
+});
 
-export const fullTargets: Method<z.infer<typeof options>> = {
+export const fullTargets = defineMethod({
   name: 'full-targets',
   title: 'Full, targets only',
   reference: "target matrices trained, as in GoRA's scripts",
-  needs: [],
   trainsBase: true,
   options,
-  attach: (model, targets) =>
+  init: ({ model, targets }) =>
     trainBase(
       'full-targets',
       model,
       targets,
       targets.map((layer) => layer.weight),
     ),
-};
+});

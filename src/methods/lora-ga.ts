@@ -1,19 +1,21 @@
 /**
  * LoRA-GA (Wang et al. 2024): A and B from the gradient's singular vectors (theorem 3.1), stable output scale
- * (theorem 3.2), rank-stabilised α/√r, and the start subtracted from the base so the function is unchanged.
+ * (theorem 3.2), rank-stabilised α/√r, and the init subtracted from the base so the function is unchanged.
  *
  * `variant: 'peft'` follows Hugging Face PEFT, which differs from the paper: B carries the singular values,
  * the stable factor goes on B alone, and `random` gives A and B the same triplets.
  */
 import { z } from 'zod';
 import { UserError } from '../errors';
+import type { AdaptedLayer } from '../formats/peft-layer';
 import type { LinearLayer, Model } from '../models/model';
 import { param } from '../models/params';
 import type { Random } from '../tensor/random';
-import { checkRank, LoraAdapters, type LoraStart } from './lora-adapters';
-import type { Method } from './method';
+import { LoraAdapters } from './forms/lora';
+import { checkRank, initOf, takenOffBase } from './init';
+import { defineMethod } from './method';
 import { alphaOption, positiveFloat, rankOption } from './options';
-import { columnsFrom, gradientOf, range, rowsFrom, svdOption, topSingular } from './svd-start';
+import { columnsFrom, gradientOf, range, rowsFrom, svdOption, topSingular } from './svd-init';
 
 const fields = z.strictObject({
   rank: rankOption,
@@ -23,10 +25,10 @@ const fields = z.strictObject({
     .enum(['ArB2r', 'A2rBr', 'ArBr', 'random', 'gaussian'])
     .default('ArB2r')
     .describe('which singular vectors A and B take; gaussian: random ones of the same length, no gradient'),
-  scale: z.enum(['stable', 'unit', 'gd', 'weight']).default('stable').describe('length of the start'),
+  scale: z.enum(['stable', 'unit', 'gd', 'weight']).default('stable').describe('length of the init'),
   stableGamma: positiveFloat.default(16).describe('γ of the stable scale d_out^¼/√γ'),
-  normClip: z.boolean().default(false).describe("shrink the start to the weight's largest entry"),
-  variant: z.enum(['paper', 'peft']).default('paper').describe('peft: as Hugging Face PEFT starts'),
+  normClip: z.boolean().default(false).describe("shrink the init to the weight's largest entry"),
+  variant: z.enum(['paper', 'peft']).default('paper').describe('peft: as Hugging Face PEFT begins'),
   svd: svdOption,
   // no default: a key with one would rename every record of LoRA-GA
   rankStabilised: z.boolean().optional().describe('scale α/√r; false: α/r. Default true'),
@@ -86,7 +88,8 @@ function lengths(model: Model, layer: LinearLayer, o: Options, first: number, ra
 }
 
 /** √(max|W| / max|s·B·A|) where that is below 1. */
-function clipFactor(model: Model, { layer, rank, scale, a, b }: LoraStart): number {
+function clipFactor(model: Model, layer: LinearLayer, { rank, scale, A, B }: AdaptedLayer): number {
+  const [a, b] = [A.data, B.data];
   let largest = 0;
   for (let i = 0; i < layer.out; i++) {
     for (let j = 0; j < layer.in; j++) {
@@ -101,18 +104,13 @@ function clipFactor(model: Model, { layer, rank, scale, a, b }: LoraStart): numb
 }
 
 /** A's rows and B's columns at random, of expected squared length 1 like singular vectors. */
-function gaussianStart(model: Model, layer: LinearLayer, o: Options, random: Random): LoraStart {
+function gaussianInit(model: Model, layer: LinearLayer, o: Options, random: Random): AdaptedLayer {
   const { rank } = o;
   const length = lengths(model, layer, o, 0, random.fork('weight'));
   const normals = (name: string, count: number, fan: number, factor: number) =>
     random.fork(name).normals(count, 0, factor / Math.sqrt(fan));
-  return {
-    layer,
-    rank,
-    scale: scaleOf(o),
-    a: normals('A', rank * layer.in, layer.in, length.a),
-    b: normals('B', layer.out * rank, layer.out, length.b),
-  };
+  const a = normals('A', rank * layer.in, layer.in, length.a);
+  return initOf(layer, rank, scaleOf(o), a, normals('B', layer.out * rank, layer.out, length.b));
 }
 
 /** @throws UserError when a layer has too few singular pairs for A and B. */
@@ -124,66 +122,63 @@ function checkPairs(layer: LinearLayer, { rank, direction }: Options): void {
   );
 }
 
-/** The start along the gradient's singular vectors. @throws UserError when the rank is too large for the layer. */
-function gradientStart(
+/** The init along the gradient's singular vectors. @throws UserError when the rank is too large for the layer. */
+function gradientInit(
   model: Model,
   layer: LinearLayer,
   gradient: Float32Array,
   o: Options,
   direction: Parameters<typeof directions>[0]['direction'],
   random: Random,
-): LoraStart {
+): AdaptedLayer {
   const { rank } = o;
   checkPairs(layer, o);
   const { u, s, v } = topSingular(gradient, layer, 2 * rank, o.svd, random);
   const take = directions({ ...o, direction }, random);
   const length = lengths(model, layer, o, s[take.b[0]], random);
-  return {
-    layer,
-    rank,
-    scale: scaleOf(o),
-    a: rowsFrom(v, take.a, () => length.a),
-    b: columnsFrom(u, take.b, (k) => length.b * (o.variant === 'peft' ? s[take.b[k]] : 1)),
-  };
+  const a = rowsFrom(v, take.a, () => length.a);
+  const b = columnsFrom(u, take.b, (k) => length.b * (o.variant === 'peft' ? s[take.b[k]] : 1));
+  return initOf(layer, rank, scaleOf(o), a, b);
 }
 
-/** Starting values of one layer; the base is not shifted yet. gradient [out, in] row-major. */
-export function loraGaStart(
+/** The init of one layer; the base is not shifted yet. gradient [out, in] row-major. */
+export function loraGaInit(
   model: Model,
   layer: LinearLayer,
   gradient: Float32Array,
   o: Options,
   random: Random,
-): LoraStart {
+): AdaptedLayer {
   const { direction } = o;
-  const start =
+  const init =
     direction === 'gaussian'
-      ? gaussianStart(model, layer, o, random)
-      : gradientStart(model, layer, gradient, o, direction, random);
-  if (!o.normClip) return start;
-  const factor = clipFactor(model, start);
-  return { ...start, a: start.a.map((value) => factor * value), b: start.b.map((value) => factor * value) };
+      ? gaussianInit(model, layer, o, random)
+      : gradientInit(model, layer, gradient, o, direction, random);
+  if (!o.normClip) return init;
+  const factor = clipFactor(model, layer, init);
+  const scaled = (values: Float32Array) => values.map((value) => factor * value);
+  return initOf(layer, init.rank, init.scale, scaled(init.A.data), scaled(init.B.data));
 }
 
-export const loraGa: Method<Options> = {
+export const loraGa = defineMethod({
   name: 'lora-ga',
   title: 'LoRA-GA',
   reference: 'Wang et al. 2024, theorems 3.1 and 3.2',
-  needs: ['gradients'],
+  measures: 'gradients',
   options,
   check: (targets, o) => {
     for (const layer of targets) checkPairs(layer, o);
   },
-  attach: (model, targets, evidence, o, random) => {
-    const starts = targets.map((layer) => {
-      const gradient = gradientOf(evidence, layer, 'LoRA-GA');
-      return loraGaStart(model, layer, gradient, o, random.fork(layer.name));
+  prepare: (measure, { gradientBatches }) => measure.gradients({ batches: gradientBatches }),
+  init: ({ model, targets, random }, o, measured) => {
+    const layers = targets.map((layer) => {
+      const gradient = gradientOf(measured, layer, 'LoRA-GA');
+      return takenOffBase(loraGaInit(model, layer, gradient, o, random.fork(layer.name)));
     });
-    return new LoraAdapters(model, starts, {
+    return new LoraAdapters(model, layers, {
       method: 'lora-ga',
-      shiftBase: true,
       rankStabilised: o.rankStabilised ?? true,
-      notes: { batches: evidence.gradientBatches, direction: o.direction },
+      notes: { batches: measured.gradientBatches, direction: o.direction },
     });
   },
-};
+});

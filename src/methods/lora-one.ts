@@ -3,39 +3,41 @@
  * B = U_r·√(S/S₀)/√γ, A = √(S/S₀)·V_rᵀ/√γ, so training starts one low-rank step downhill. Scale α/√r.
  */
 import { z } from 'zod';
-import { checkRank, checkSameRank, LoraAdapters, type LoraStart } from './lora-adapters';
-import type { Method } from './method';
+import { LoraAdapters } from './forms/lora';
+import { checkRank, checkSameRank, initOf } from './init';
+import { defineMethod } from './method';
 import { alphaOption, positiveFloat, rankOption } from './options';
-import { columnsFrom, gradientOf, range, rowsFrom, svdOption, topSingular } from './svd-start';
+import { columnsFrom, gradientOf, range, rowsFrom, svdOption, topSingular } from './svd-init';
 
 const options = z.strictObject({
   rank: rankOption,
   alpha: alphaOption,
   gradientBatches: z.int().positive().default(8).describe('batches the gradient is averaged over'),
-  gamma: positiveFloat.default(128).describe('γ, divides the start'),
+  gamma: positiveFloat.default(128).describe('γ, divides the init'),
   svd: svdOption,
 });
 
-export const loraOne: Method<z.infer<typeof options>> = {
+export const loraOne = defineMethod({
   name: 'lora-one',
   title: 'LoRA-One',
   reference: 'Zhang et al. 2025, algorithm 1',
-  needs: ['gradients'],
+  measures: 'gradients',
   options,
   check: checkSameRank,
-  attach: (model, targets, evidence, { rank, alpha, gamma, svd }, random) => {
-    const starts = targets.map((layer): LoraStart => {
+  prepare: (measure, { gradientBatches }) => measure.gradients({ batches: gradientBatches }),
+  init: ({ model, targets, random }, { rank, alpha, gamma, svd }, measured) => {
+    const layers = targets.map((layer) => {
       checkRank(layer, rank);
-      const gradient = gradientOf(evidence, layer, 'LoRA-One');
+      const gradient = gradientOf(measured, layer, 'LoRA-One');
       const { u, s, v } = topSingular(gradient, layer, rank, svd, random.fork(layer.name));
       const root = (k: number) => Math.sqrt(s[k] / s[0] / gamma);
-      const a = rowsFrom(v, range(rank), root);
-      return { layer, rank, scale: alpha / Math.sqrt(rank), a, b: columnsFrom(u, range(rank), (k) => -root(k)) };
+      const [a, b] = [rowsFrom(v, range(rank), root), columnsFrom(u, range(rank), (k) => -root(k))];
+      return initOf(layer, rank, alpha / Math.sqrt(rank), a, b);
     });
-    return new LoraAdapters(model, starts, {
+    return new LoraAdapters(model, layers, {
       method: 'lora-one',
       rankStabilised: true,
-      notes: { batches: evidence.gradientBatches, gamma },
+      notes: { batches: measured.gradientBatches, gamma },
     });
   },
-};
+});

@@ -5,15 +5,17 @@
  *   g_A = (1/s²)(BᵀB)⁻¹∇A + X·A
  *   g_B = (1/s²)(I − B(BᵀB)⁻¹Bᵀ)∇B(AAᵀ)⁻¹ − B·X,   BᵀB·X + X·AAᵀ = −(1/s²)(BᵀB)⁻¹∇A·Aᵀ
  *
- * All r × r work is float64 on the host; BᵀB and AAᵀ take the authors' ridge 10⁻⁸ (B = 0 at the start).
+ * All r × r work is float64 on the host; BᵀB and AAᵀ take the authors' ridge 10⁻⁸ (B = 0 at the init).
  */
 
 import type { Tensor } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
+import type { LinearLayer } from '../models/model';
 import { gram, type HostMatrix, matMul, solveRight, symmetricEigen, transpose } from '../tensor/linalg';
-import { checkSameRank, LoraAdapters, type LoraLayer, vanillaStarts } from './lora-adapters';
-import type { Method } from './method';
+import { LoraAdapters } from './forms/lora';
+import { checkSameRank, loraInit } from './init';
+import { defineMethod } from './method';
 import { alphaOption, rankOption } from './options';
 
 const RIDGE = 1e-8;
@@ -73,11 +75,12 @@ export function equivalentGradients(
 class LoraProAdapters extends LoraAdapters {
   rewriteGradients(gradients: Record<string, Tensor>): Record<string, Tensor> {
     const rewritten = { ...gradients };
-    for (const layer of this.layers.values()) this.rewrite(layer, rewritten);
+    for (const layer of this.targets) this.rewrite(layer, rewritten);
     return rewritten;
   }
 
-  private rewrite({ layer, rank, scale, A, B }: LoraLayer, gradients: Record<string, Tensor>): void {
+  private rewrite(layer: LinearLayer, gradients: Record<string, Tensor>): void {
+    const { A, B, rank, scale } = this.of(layer);
     const [nameA, nameB] = [`${layer.name}.lora_A`, `${layer.name}.lora_B`];
     const [a, b, gA, gB] = [A, B, gradients[nameA], gradients[nameB]].map((t) => t.dataSync() as Float32Array);
     const equivalent = equivalentGradients(a, b, gA, gB, { rank, in: layer.in, out: layer.out, scale });
@@ -88,13 +91,12 @@ class LoraProAdapters extends LoraAdapters {
 
 const options = z.strictObject({ rank: rankOption, alpha: alphaOption });
 
-export const loraPro: Method<z.infer<typeof options>> = {
+export const loraPro = defineMethod({
   name: 'lora-pro',
   title: 'LoRA-Pro',
   reference: 'Wang et al. 2024, theorems 2.1–2.3',
-  needs: [],
   options,
   check: checkSameRank,
-  attach: (model, targets, _evidence, { rank, alpha }, random) =>
-    new LoraProAdapters(model, vanillaStarts(targets, rank, alpha / rank, random), { method: 'lora-pro' }),
-};
+  init: ({ model, targets, random }, { rank, alpha }) =>
+    new LoraProAdapters(model, loraInit(targets, rank, alpha / rank, random), { method: 'lora-pro' }),
+});

@@ -1,18 +1,18 @@
 /** LoRA (Hu et al. 2021): A Kaiming-uniform, B = 0, scale α/r. */
 import { z } from 'zod';
-import { checkSameRank, LoraAdapters, vanillaStarts } from './lora-adapters';
-import type { Method } from './method';
+import { LoraAdapters } from './forms/lora';
+import { checkSameRank, loraInit } from './init';
+import { defineMethod } from './method';
 import { alphaOption, rankOption } from './options';
 
 const options = z.strictObject({ rank: rankOption, alpha: alphaOption });
 
-export const lora: Method<z.infer<typeof options>> = {
+export const lora = defineMethod({
   name: 'lora',
   title: 'LoRA',
   reference: 'Hu et al. 2021, eq. 3',
-  needs: [],
   options,
   check: checkSameRank,
-  attach: (model, targets, _evidence, { rank, alpha }, random) =>
-    new LoraAdapters(model, vanillaStarts(targets, rank, alpha / rank, random), { method: 'lora' }),
-};
+  init: ({ model, targets, random }, { rank, alpha }) =>
+    new LoraAdapters(model, loraInit(targets, rank, alpha / rank, random), { method: 'lora' }),
+});

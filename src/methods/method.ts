@@ -1,38 +1,12 @@
 /** The one interface that full fine-tuning, LoRA, GoRA and every other method stand behind. */
 import type { Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';
 import type { z } from 'zod';
+import { UserError } from '../errors';
+import type { AdaptedLayer, PeftCodec, PeftFields } from '../formats/peft-layer';
 import type { LinearLayer, Model, Net } from '../models/model';
 import type { Random } from '../tensor/random';
-import type { GradientWatch } from './gradients';
-
-/** What a method wants measured before training. */
-export type Need = 'gradients' | 'activations';
-
-/** What was measured before training, keyed by layer name. */
-export interface Evidence {
-  /** Mean gradient of the loss with respect to each target weight, float32 [out, in] row-major. */
-  gradients?: Map<string, Float32Array>;
-  /** Mean loss of those batches, nats. */
-  loss?: number;
-  /** Batches the mean was taken over. */
-  gradientBatches?: number;
-  /** Right singular vectors and explained-variance ratios of each layer's inputs (EVA). */
-  activations?: Map<string, ActivationEvidence>;
-  /** Loss of the adapted model on the first estimation batch (GoRA's adaptive γ). */
-  probeLoss?: (net: Net) => number;
-  /** Optimiser steps that training will take (AdaLoRA's schedule). */
-  steps?: number;
-}
-
-/** Principal components of one layer's inputs. */
-export interface ActivationEvidence {
-  /** Number of components k. */
-  readonly rank: number;
-  /** [k, in] row-major, orthonormal rows, by falling variance. */
-  readonly components: Float32Array;
-  /** Share of the inputs' variance along each component, [k]. */
-  readonly ratios: Float64Array;
-}
+import type { Measure } from './measure';
+import { parseOptions } from './options';
 
 /** Which learning rate and decay a parameter takes. LoRA+ multiplies the rate of group `B`. */
 export type Group = 'A' | 'B' | 'magnitude' | 'lambda' | 'base' | 'head';
@@ -45,32 +19,15 @@ export interface Parameter {
   readonly value: Variable;
 }
 
-/** Host copies of one layer's adapter. */
-export interface LayerState {
-  readonly layer: LinearLayer;
-  readonly rank: number;
-  /** Multiplies B·A (AdaLoRA: B·diag(lambda)·A). */
-  readonly scale: number;
-  /** [rank, in] */
-  readonly A: Float32Array;
-  /** [out, rank] */
-  readonly B: Float32Array;
-  /** DoRA's row lengths [out]. */
-  readonly magnitude?: Float32Array;
-  /** AdaLoRA's Λ [rank]. */
-  readonly lambda?: Float32Array;
-  /** Starting values that the method subtracted from the base weight. */
-  readonly start?: { readonly A: Float32Array; readonly B: Float32Array };
-}
-
 /** What a saved adapter holds. */
 export interface AdapterState {
-  readonly kind: 'lora' | 'dora' | 'adalora';
+  readonly form: PeftCodec;
   /** Scales are α/√r. */
   readonly rankStabilised: boolean;
   /** Further fields of PEFT's config that say how the adapter was trained (AdaLoRA's schedule). */
-  readonly config?: Readonly<Record<string, unknown>>;
-  readonly layers: readonly LayerState[];
+  readonly config?: PeftFields;
+  /** Host copies of every layer's values. */
+  readonly layers: readonly AdaptedLayer[];
 }
 
 /** Adapters attached to a model. */
@@ -82,8 +39,8 @@ export interface Adapters {
   readonly ranks: ReadonlyMap<string, number> | null;
   /** Importance of every layer where the method measured one (GoRA, EVA). */
   readonly importances: ReadonlyMap<string, number> | null;
-  /** Extra facts for the record, e.g. the budget, γ chosen, relative error of the start. */
-  readonly notes: Readonly<Record<string, unknown>>;
+  /** Extra facts for the record, e.g. the budget, γ chosen, relative error of the init; `adapt` adds those of the base. */
+  readonly notes: Record<string, unknown>;
   /** The adapted network over the model's base weights. */
   readonly net: Net;
   /** Change of a layer's effective weight against the unmerged base, [out, in]. Caller disposes. */
@@ -102,31 +59,100 @@ export interface Adapters {
   afterStep?(step: number, gradients: Record<string, Tensor>): void;
   /** Called when the base weights took other values under the adapters (rounded to NF4). */
   baseChanged?(): void;
-  /** Frees the adapters and gives the model its weights of before `attach` back. */
+  /** Frees the adapters and gives the model its weights of before `adapt` back. */
   dispose(): void;
 }
 
-/** A method: one file, registered once. */
-export interface Method<O = unknown> {
+/** Where a method meets a model. */
+export interface Site {
+  readonly model: Model;
+  readonly targets: readonly LinearLayer[];
+  readonly random: Random;
+  /** Optimiser steps that training will take (AdaLoRA's schedule). */
+  readonly steps?: number;
+}
+
+/** What a method says of itself. */
+interface Description<S extends z.ZodType> {
   /** Name on the command line, e.g. `lora-ga`. */
   readonly name: string;
   /** Name in tables and charts, e.g. `LoRA-GA`. */
   readonly title: string;
   /** Paper and equation or algorithm. */
   readonly reference: string;
-  readonly needs: readonly Need[];
-  /** zod object with a default for every key; unknown keys are refused by the registry. */
-  readonly options: z.ZodType<O>;
+  /** What `prepare` asks for, in help texts. */
+  readonly measures?: string;
+  /** zod object with a default for every key; unknown keys are refused. */
+  readonly options: S;
+  /** Options that records write under an older name, new → old: ids of records are made of these names. */
+  readonly recordNames?: Readonly<Record<string, string>>;
   /** Training options that belong to the method (LoRA+: `loraPlusRatio`); a run's own settings win. */
   readonly training?: Readonly<Record<string, unknown>>;
   /** The base weights themselves are trained: there is no adapter to save, and the base cannot be in 4 bits. */
   readonly trainsBase?: boolean;
+}
+
+/** The parts of a method. `M` is what it measures, `undefined` where that is nothing. */
+export interface MethodParts<S extends z.ZodType, M> extends Description<S> {
   /**
    * Refuses options that cannot work on these layers or in so many steps, with all that can be known before anything is
-   * measured. `attach` refuses them too.
+   * measured.
    */
-  check?(targets: readonly LinearLayer[], options: O, steps?: number): void;
-  /** Looks at the running mean gradient and may stop the estimation early (GoRA's adaptive N). */
-  watchGradients?(model: Model, targets: readonly LinearLayer[], options: O): GradientWatch | undefined;
-  attach(model: Model, targets: readonly LinearLayer[], evidence: Evidence, options: O, random: Random): Adapters;
+  check?(targets: readonly LinearLayer[], options: z.output<S>, steps?: number): void;
+  /** Asks for what the init needs. */
+  prepare?(measure: Measure, options: z.output<S>, site: Site): M;
+  init(site: Site, options: z.output<S>, measured: M): Adapters;
+}
+
+/** Runs a phase of `adapt`; a caller may time it. */
+export type Phases = <T>(name: 'measure' | 'init', work: () => T) => T;
+
+/** A method: one file, registered once. Made by `defineMethod`; used through `adapt`. */
+export interface Method<S extends z.ZodType = z.ZodType> extends Description<S> {
+  /**
+   * Checks options on the layers and steps they are for, before anything is measured.
+   * @throws UserError on options that are none of the method's, or cannot work there.
+   */
+  check(targets: readonly LinearLayer[], options: unknown, steps?: number): void;
+  /** Checks the options, measures and makes the adapters. @throws UserError on options that are none of the method's. */
+  start(site: Site, options: unknown, measure: Measure, phases: Phases): Adapters;
+}
+
+/** Settings under the names that the code has, whichever they came with. @throws UserError when both names are given. */
+export function currentNames(
+  { recordNames = {} }: Pick<Method, 'recordNames'>,
+  settings: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const current = new Map(Object.entries(recordNames).map(([now, then]) => [then, now]));
+  const twice = Object.keys(settings).find((key) => recordNames[key] && recordNames[key] in settings);
+  if (twice) throw new UserError(`"${twice}" and "${recordNames[twice]}" are one option: give one of them`);
+  return Object.fromEntries(Object.entries(settings).map(([key, value]) => [current.get(key) ?? key, value]));
+}
+
+/** Settings under the names that records have. */
+export function recordedNames(
+  { recordNames = {} }: Pick<Method, 'recordNames'>,
+  settings: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).map(([key, value]) => [recordNames[key] ?? key, value]));
+}
+
+/** A method out of its parts; the types of its options and of what it measures stay inside. */
+export function defineMethod<S extends z.ZodType, M = undefined>(parts: MethodParts<S, M>): Method<S> {
+  const { prepare, init, check, ...description } = parts;
+  const parsed = (targets: readonly LinearLayer[], given: unknown, steps?: number): z.output<S> => {
+    const named = currentNames(parts, given as Record<string, unknown>);
+    const options = parseOptions(parts.options, named, `method ${parts.name}`);
+    check?.(targets, options, steps);
+    return options;
+  };
+  return {
+    ...description,
+    check: (targets, given, steps) => void parsed(targets, given, steps),
+    start: (site, given, measure, phases) => {
+      const options = parsed(site.targets, given, site.steps);
+      const measured = phases('measure', () => prepare?.(measure, options, site));
+      return phases('init', () => init(site, options, measured as M));
+    },
+  };
 }

@@ -2,27 +2,35 @@
 import { z } from 'zod';
 import { param } from '../models/params';
 import { qr } from '../tensor/linalg';
-import { checkRank, checkSameRank, LoraAdapters, type LoraStart } from './lora-adapters';
-import type { Method } from './method';
+import { LoraAdapters } from './forms/lora';
+import { checkRank, checkSameRank, initOf, takenOffBase } from './init';
+import { defineMethod } from './method';
 import { alphaOption, rankOption } from './options';
-import { columnsFrom, range } from './svd-start';
+import { columnsFrom, range } from './svd-init';
 
 const options = z.strictObject({ rank: rankOption, alpha: alphaOption });
 
-export const olora: Method<z.infer<typeof options>> = {
+export const olora = defineMethod({
   name: 'olora',
   title: 'OLoRA',
   reference: 'Büyükakyüz 2024, algorithm 1',
-  needs: [],
   options,
   check: checkSameRank,
-  attach: (model, targets, _evidence, { rank, alpha }) => {
-    const starts = targets.map((layer): LoraStart => {
+  init: ({ model, targets }, { rank, alpha }) => {
+    const layers = targets.map((layer) => {
       checkRank(layer, rank);
       const { q, r } = qr(param(model, layer.weight).dataSync() as Float32Array, layer.out, layer.in);
       const a = Float32Array.from(r.data.subarray(0, rank * layer.in));
-      return { layer, rank, scale: alpha / rank, a, b: columnsFrom(q, range(rank), () => 1) };
+      return takenOffBase(
+        initOf(
+          layer,
+          rank,
+          alpha / rank,
+          a,
+          columnsFrom(q, range(rank), () => 1),
+        ),
+      );
     });
-    return new LoraAdapters(model, starts, { method: 'olora', shiftBase: true });
+    return new LoraAdapters(model, layers, { method: 'olora' });
   },
-};
+});

@@ -4,10 +4,11 @@
  */
 import { z } from 'zod';
 import { param } from '../models/params';
-import { checkRank, checkSameRank, LoraAdapters, type LoraStart } from './lora-adapters';
-import type { Method } from './method';
+import { LoraAdapters } from './forms/lora';
+import { checkRank, checkSameRank, initOf, takenOffBase } from './init';
+import { defineMethod } from './method';
 import { alphaOption, rankOption } from './options';
-import { columnsFrom, range, rowsFrom, svdOption, topSingular } from './svd-start';
+import { columnsFrom, range, rowsFrom, svdOption, topSingular } from './svd-init';
 
 const options = z.strictObject({
   rank: rankOption,
@@ -16,22 +17,22 @@ const options = z.strictObject({
   iterations: z.int().nonnegative().default(4).describe('power iterations of the randomised SVD'),
 });
 
-export const pissa: Method<z.infer<typeof options>> = {
+export const pissa = defineMethod({
   name: 'pissa',
   title: 'PiSSA',
   reference: 'Meng et al. 2024, eq. 2–4',
-  needs: [],
   options,
   check: checkSameRank,
-  attach: (model, targets, _evidence, { rank, alpha, svd, iterations }, random) => {
+  init: ({ model, targets, random }, { rank, alpha, svd, iterations }) => {
     const scale = alpha / rank;
-    const starts = targets.map((layer): LoraStart => {
+    const layers = targets.map((layer) => {
       checkRank(layer, rank);
       const weight = param(model, layer.weight).dataSync() as Float32Array;
       const { u, s, v } = topSingular(weight, layer, rank, svd, random.fork(layer.name), iterations);
       const root = (k: number) => Math.sqrt(s[k] / scale);
-      return { layer, rank, scale, a: rowsFrom(v, range(rank), root), b: columnsFrom(u, range(rank), root) };
+      const [a, b] = [rowsFrom(v, range(rank), root), columnsFrom(u, range(rank), root)];
+      return takenOffBase(initOf(layer, rank, scale, a, b));
     });
-    return new LoraAdapters(model, starts, { method: 'pissa', shiftBase: true });
+    return new LoraAdapters(model, layers, { method: 'pissa' });
   },
-};
+});

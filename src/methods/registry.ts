@@ -20,12 +20,12 @@ import { rsLora } from './rslora';
 const registry = new Map<string, Method>();
 
 /** @throws UserError when the name is taken. */
-export function registerMethod(method: Method<never>): void {
+export function registerMethod(method: Method): void {
   if (registry.has(method.name)) throw new UserError(`a method named "${method.name}" is registered already`);
-  registry.set(method.name, method as unknown as Method);
+  registry.set(method.name, method);
 }
 
-const builtIn = [
+const builtIn: readonly Method[] = [
   full,
   fullTargets,
   lora,
@@ -43,7 +43,7 @@ const builtIn = [
   gora,
   lsLora,
 ];
-for (const method of builtIn) registerMethod(method as unknown as Method<never>);
+for (const method of builtIn) registerMethod(method);
 
 /** @throws UserError that lists the known names. */
 export function findMethod(name: string): Method {

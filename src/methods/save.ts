@@ -4,52 +4,19 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
-import {
-  type AdapterLayer,
-  changeFromStart,
-  type LoadedAdapter,
-  loadAdapter,
-  type Matrix,
-  saveAdapter,
-} from '../formats/peft';
-import { peftAlpha } from '../formats/peft-config';
-import type { LinearLayer, Model } from '../models/model';
-import { layerOf, param } from '../models/params';
-import { AdaLoraAdapters, adaLoraFields } from './adalora';
-import { DoraAdapters } from './dora';
-import { LoraAdapters } from './lora-adapters';
-import type { AdapterState, Adapters, LayerState } from './method';
+import { changeFromInit, type LoadedAdapter, loadAdapter, type Matrix, saveAdapter } from '../formats/peft';
+import { roundedAlpha } from '../formats/peft-patterns';
+import type { Model } from '../models/model';
+import { param } from '../models/params';
+import { allForms } from './forms';
+import type { AdapterForm } from './forms/form';
+import type { AdapterState, Adapters } from './method';
 
 export interface SaveOptions {
   /** Written as `base_model_name_or_path`. Default: the model's name. */
   readonly base?: string;
   /** PEFT's task type, e.g. `CAUSAL_LM`. Default none. */
   readonly taskType?: string;
-}
-
-type Kind = 'lora' | 'rslora' | 'adalora';
-
-/** 12 digits take back the rounding of α/√r·√r. */
-const rounded = (alpha: number) => Number(alpha.toPrecision(12));
-
-const kindOf = ({ kind, rankStabilised }: AdapterState): Kind =>
-  kind === 'adalora' ? 'adalora' : rankStabilised ? 'rslora' : 'lora';
-
-function layerToSave(state: LayerState, kind: Kind): AdapterLayer & { readonly alpha: number } {
-  const { layer, rank, magnitude, lambda, start } = state;
-  const a = (data: Float32Array): Matrix => ({ shape: [rank, layer.in], data });
-  const b = (data: Float32Array): Matrix => ({ shape: [layer.out, rank], data });
-  const plain = {
-    name: layer.name,
-    A: a(state.A),
-    B: b(state.B),
-    alpha: rounded(peftAlpha(state.scale, rank, kind)),
-    ...(lambda && { E: { shape: [rank, 1], data: lambda } }),
-    ...(magnitude && { magnitude: { shape: [layer.out], data: magnitude } }),
-  };
-  if (!start) return plain;
-  const change = changeFromStart(plain, { A: a(start.A), B: b(start.B) }, kind === 'rslora');
-  return { ...change, alpha: rounded(change.alpha) };
 }
 
 /** The value that most layers share. */
@@ -64,7 +31,7 @@ function warnOfNf4({ notes }: Adapters, { layers }: AdapterState, folder: string
   if (notes.base !== 'nf4') return;
   const error =
     typeof notes.quantisationError === 'number' ? `, ${(100 * notes.quantisationError).toFixed(1)} % off` : '';
-  const shifted = layers.some(({ start }) => start);
+  const shifted = layers.some(({ init }) => init);
   const remedy = shifted
     ? 'Its method moved the base before it was rounded, so no base of the same weights gives exactly what was trained: measure it again after loading'
     : 'Load it over the base in NF4 (quantiseBase here, bitsandbytes with PEFT); over the float32 base its outputs differ';
@@ -86,21 +53,25 @@ export async function saveAdapters(
     throw new UserError(`${adapters.method} trains the weights themselves: there is no adapter to save`);
   const state = await adapters.state();
   warnOfNf4(adapters, state, folder);
-  const kind = kindOf(state);
-  const layers = state.layers.map((layer) => layerToSave(layer, kind));
+  const { form, rankStabilised: use_rslora } = state;
+  const layers = state.layers.map(changeFromInit);
   const modules = new Map<string, Matrix>();
   for (const name of model.head) {
     const value = param(model, name);
     modules.set(name, { shape: value.shape, data: (await value.data()) as Float32Array });
   }
+  const r = form.usualRank?.(layers, state.config ?? {}) ?? mostCommon(layers.map(({ rank }) => rank));
+  const alphas = layers.map(({ rank, scale }) => roundedAlpha(scale / form.unitScale(rank, { r, use_rslora })));
+  const transposed = adapters.targets.filter((layer) => layer.transposed).length;
   saveAdapter(folder, {
+    form,
     layers,
     modules,
     config: {
-      r: mostCommon(layers.map((layer) => layer.A.shape[0])),
-      lora_alpha: mostCommon(layers.map((layer) => layer.alpha)),
-      use_rslora: kind === 'rslora',
-      use_dora: state.kind === 'dora',
+      r,
+      lora_alpha: mostCommon(alphas),
+      use_rslora,
+      fan_in_fan_out: transposed > 0,
       base_model_name_or_path: options.base ?? model.name,
       task_type: options.taskType ?? null,
       extra: state.config,
@@ -108,25 +79,42 @@ export async function saveAdapters(
   });
 }
 
-/** @throws UserError when the model has no such layer, or it has another shape. */
-function layerFor(model: Model, folder: string, { name, A, B }: AdapterLayer): LinearLayer {
-  if (!model.linears.some((layer) => layer.name === name)) {
-    throw new UserError(`${folder}: ${model.name} has no linear layer "${name}". Was it trained on another model?`);
+/** The first three of the differences, and how many more there are. */
+function firstOf(differences: readonly string[]): string {
+  const more = differences.length > 3 ? `; and ${differences.length - 3} more` : '';
+  return differences.slice(0, 3).join('; ') + more;
+}
+
+/** @throws UserError naming the first layers and parameters that the model lacks or has in another shape. */
+function checkFits(model: Model, folder: string, { layers, empty, modules }: LoadedAdapter): void {
+  const known = new Map(model.linears.map((layer) => [layer.name, layer]));
+  const strange = [...layers.map(({ name }) => name), ...empty].filter((name) => !known.has(name));
+  if (strange.length > 0) {
+    const lacks = strange.map((name) => `${model.name} has no linear layer "${name}" that adapters can be on`);
+    throw new UserError(`${folder}: ${firstOf(lacks)}. Was it trained on another model?`);
   }
-  const layer = layerOf(model, name);
-  if (A.shape[1] === layer.in && B.shape[0] === layer.out) return layer;
-  throw new UserError(
-    `${folder}: ${name} adapts [${B.shape[0]}, ${A.shape[1]}], the model has [${layer.out}, ${layer.in}]`,
-  );
+  const shapes = layers.flatMap(({ name, A, B }) => {
+    const layer = known.get(name);
+    if (!layer || (A.shape[1] === layer.in && B.shape[0] === layer.out)) return [];
+    return [`${name} adapts [${B.shape[0]}, ${A.shape[1]}], the model has [${layer.out}, ${layer.in}]`];
+  });
+  const parameters = Array.from(modules, ([name, { shape }]) => {
+    const own = model.params.get(name)?.shape;
+    if (!own) return [`${model.name} has no parameter "${name}" [${shape}]`];
+    return own.join() === shape.join() ? [] : [`"${name}" is [${shape}], the model has [${own}]`];
+  });
+  const differences = [...shapes, ...parameters.flat()];
+  if (differences.length > 0) throw new UserError(`${folder}: ${firstOf(differences)}`);
 }
 
 /** @throws UserError when the config names a layer or a whole module of the model that the weights hold nothing of. */
-function checkComplete(model: Model, folder: string, { layers, modules, targets, config }: LoadedAdapter): void {
+function checkComplete(model: Model, folder: string, loaded: LoadedAdapter): void {
+  const { layers, empty, modules, targets, config } = loaded;
   const incomplete = (field: string, name: string) =>
     new UserError(
       `${folder}: ${field} names ${name}, and the weights hold nothing of it. The file is not whole, or more is named than was trained`,
     );
-  const held = new Set(layers.map(({ name }) => name));
+  const held = new Set([...layers.map(({ name }) => name), ...empty]);
   const layer = model.linears.find(({ name }) => targets?.(name) && !held.has(name));
   if (layer) throw incomplete('target_modules', layer.name);
   const saved = Array.isArray(config.modules_to_save) ? config.modules_to_save.map(String) : [];
@@ -139,33 +127,17 @@ function checkComplete(model: Model, folder: string, { layers, modules, targets,
 }
 
 /**
- * Attaches the adapters of a PEFT folder to a model with untouched base weights. They can be trained on, merged and
+ * Puts the adapters of a PEFT folder on a model with untouched base weights. They can be trained on, merged and
  * saved again; a saved head replaces the model's.
- * @throws UserError when the folder is broken or belongs to another model.
+ * @throws UserError when the folder is broken or belongs to another model; the model is then as it was.
  */
 export function loadAdapters(model: Model, folder: string): Adapters {
-  const loaded = loadAdapter(folder);
-  const starts = loaded.layers.map((saved) => ({
-    layer: layerFor(model, folder, saved),
-    rank: saved.rank,
-    scale: saved.scale,
-    a: saved.A.data,
-    b: saved.B.data,
-    lambda: saved.E?.data ?? new Float32Array(0),
-    magnitude: saved.magnitude?.data,
-  }));
+  const loaded = loadAdapter<AdapterForm>(folder, allForms);
+  checkFits(model, folder, loaded);
   checkComplete(model, folder, loaded);
-  for (const [name, { shape, data }] of loaded.modules) {
-    if (model.params.get(name)?.shape.join() !== shape.join()) {
-      throw new UserError(`${folder}: ${model.name} has no parameter "${name}" [${shape}]`);
-    }
-    tf.tidy(() => param(model, name).assign(tf.tensor(data, [...shape])));
-  }
-  if (starts[0].lambda.length > 0) {
-    return new AdaLoraAdapters(model, starts, null, 0, adaLoraFields(loaded.config));
-  }
-  const magnitudes = new Map(starts.flatMap(({ layer, magnitude }) => (magnitude ? [[layer.name, magnitude]] : [])));
-  const rankStabilised = loaded.config.use_rslora === true;
-  if (magnitudes.size > 0) return new DoraAdapters(model, starts, { method: 'dora', rankStabilised }, magnitudes);
-  return new LoraAdapters(model, starts, { method: 'lora', rankStabilised });
+  const { form, layers, modules, config } = loaded;
+  if (layers.length === 0) throw new UserError(`${folder}: every layer has rank 0, so nothing is adapted`);
+  for (const [name, { shape, data }] of modules) tf.tidy(() => param(model, name).assign(tf.tensor(data, [...shape])));
+  const rankStabilised = config.use_rslora === true;
+  return form.restore(model, layers, { method: form.name, rankStabilised, config: form.own?.(config) });
 }

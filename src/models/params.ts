@@ -1,6 +1,6 @@
 /** A model's named weights, and the plain network over them. */
 
-import type { Tensor, Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs';
+import type { Rank, Tensor, Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import type { HostTensor } from '../formats/weights';
@@ -8,7 +8,7 @@ import { linear } from './layers';
 import type { LinearLayer, Model, Net } from './model';
 
 /** A non-trainable variable that takes over the tensor. Anonymous: named variables clash when a cell runs twice. */
-export function variable(value: Tensor): Variable {
+export function variable<R extends Rank>(value: Tensor<R>): Variable<R> {
   const made = tf.variable(value, false);
   value.dispose();
   return made;
@@ -21,7 +21,7 @@ export function transposed(data: Float32Array, rows: number, columns: number): F
   return out;
 }
 
-/** A linear weight kept in another form than float32, in place of its parameter (4 bits: methods/quantised.ts). */
+/** A linear weight kept in another form than float32, in place of its parameter (4 bits: methods/nf4-base.ts). */
 export interface StoredWeight {
   readonly shape: readonly [number, number];
   /** x·Wᵀ with the gradient of x. x [n, in] → [n, out]. */
@@ -65,6 +65,12 @@ export function layerOf(model: Model, name: string): LinearLayer {
   const layer = index.get(name);
   if (!layer) throw new Error(`model ${model.name} has no linear layer "${name}"`);
   return layer;
+}
+
+/** A layer's weight [out, in] in float32, whatever it is stored as; called inside a tidy. */
+export function weightOf(model: Model, layer: LinearLayer): Tensor2D {
+  const compact = storedWeights(model).get(layer.weight);
+  return compact ? compact.value() : (param(model, layer.weight) as Tensor as Tensor2D);
 }
 
 /** What a layer computes without adapters. */

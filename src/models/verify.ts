@@ -77,7 +77,8 @@ function targetsOf(labels: number[][], shift: 0 | 1): { targets: Tensor; weights
   };
 }
 
-function batchOf(model: Model, { inputs }: Golden): Batch {
+/** The golden's inputs as the model takes them. Caller disposes. */
+export function goldenBatch(model: Model, { inputs }: Pick<Golden, 'inputs'>): Batch {
   const ints = (values: Numbers) => tf.tensor2d(rowsOf(values), undefined, 'int32');
   /** One label an example; a text's may be a number. */
   const labelled = (): Batch => {
@@ -116,6 +117,21 @@ function difference(actual: ArrayLike<number>, expected: readonly number[], keep
     worst = Math.max(worst, Number.isNaN(off) ? Number.POSITIVE_INFINITY : off);
   });
   return worst / Math.max(most, 1e-12);
+}
+
+/** Places [batch · time] whose outputs count; null: all. Those of padding hold whatever an implementation leaves there. */
+function maskFor(golden: Golden, model: Model, output: string): readonly number[] | null {
+  const mask = golden.inputs.attention_mask;
+  if (mask === undefined) return null;
+  return /hidden_state/.test(output) || (model.kind === 'causal' && output === 'logits') ? flat(mask) : null;
+}
+
+/** Largest difference of an output from the golden's, relative to the largest value there. */
+export async function differenceFrom(golden: Golden, model: Model, output: string, actual: Tensor): Promise<number> {
+  const expected = flat(golden.outputs[output]);
+  const mask = maskFor(golden, model, output);
+  const width = mask ? expected.length / mask.length : 1;
+  return difference(await actual.data(), expected, (i) => !mask || mask[Math.floor(i / width)] === 1);
 }
 
 /** Whether the model gives what the golden calls an output; a picture classifier's golden keeps states before the last norm. */
@@ -182,19 +198,13 @@ export async function verifyFolder(folder: string): Promise<Verification> {
   const { model, config } = await loadModel(folder, { imageSize: golden.image_size });
   const loadSeconds = (performance.now() - began) / 1000;
   const loadMiB = peakMiB() - before;
-  const batch = batchOf(model, golden);
+  const batch = goldenBatch(model, golden);
   try {
-    const mask = golden.inputs.attention_mask === undefined ? null : flat(golden.inputs.attention_mask);
     const outputs: Record<string, number> = {};
-    for (const [name, values] of Object.entries(golden.outputs)) {
+    for (const name of Object.keys(golden.outputs)) {
       if (!hasOutput(model, batch, name)) continue;
       const actual = tf.tidy(() => compute(model, golden, batch, name));
-      const expected = flat(values);
-      // places of padding hold whatever an implementation leaves there
-      const masked =
-        mask && /hidden_state/.test(name) ? mask : model.kind === 'causal' && name === 'logits' ? mask : null;
-      const width = masked ? expected.length / masked.length : 1;
-      outputs[name] = difference(await actual.data(), expected, (i) => !masked || masked[Math.floor(i / width)] === 1);
+      outputs[name] = await differenceFrom(golden, model, name, actual);
       actual.dispose();
     }
     const norms = golden.grad_norms && gradientNorms(model, golden, batch);

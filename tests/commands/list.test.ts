@@ -40,5 +40,8 @@ test('mistakes are named, with exit code 1', async (t) => {
 test('--help shows a command’s options instead of running it', async () => {
   const { code, stdout } = await gora(['run', '--help']);
   assert.equal(code, 0);
-  assert.match(stdout, /gora run: one method on a task, or on your own .*\nOptions: --model, --task, .*--method/s);
+  assert.match(
+    stdout,
+    /gora run: one method on a task, or on your own .*\nUsage: .*\n {2}--task NAME .*\n {2}--method NAME /s,
+  );
 });

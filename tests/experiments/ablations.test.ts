@@ -81,7 +81,7 @@ test('the two factors apart: neither is rsLoRA bit for bit, allocation alone has
     const { layers } = await adapters.state!();
     adapters.dispose();
     disposeModel(model);
-    return layers.map(({ rank, scale, A, B }) => ({ rank, scale, A: [...A], B: [...B] }));
+    return layers.map(({ rank, scale, A, B }) => ({ rank, scale, A: [...A.data], B: [...B.data] }));
   };
   const neither = await start('gora', { rank: 4, start: 'zero', allocation: 'uniform' });
   assert.deepEqual(neither, await start('rslora', { rank: 4 }));

@@ -5,13 +5,17 @@ import * as path from 'node:path';
 import { test } from 'node:test';
 import { UserError } from '../../src/errors';
 import {
+  type AdaptedLayer,
   type AdapterFolder,
-  changeFromStart,
-  type LoadedLayer,
-  loadAdapter,
-  saveAdapter,
+  changeFromInit,
+  loadAdapter as load,
+  type Matrix,
+  saveAdapter as save,
 } from '../../src/formats/peft';
-import { peftAlpha, peftScale } from '../../src/formats/peft-config';
+import { allForms } from '../../src/methods/forms';
+import { adaloraForm } from '../../src/methods/forms/adalora';
+import { doraForm } from '../../src/methods/forms/dora';
+import { loraForm } from '../../src/methods/forms/lora';
 import { Random } from '../../src/tensor/random';
 import { dataDir, fixture } from '../support/data';
 import { baseWeight, PEFT_LAYERS, peftCases } from '../support/peft-cases';
@@ -20,10 +24,15 @@ import { tempDir } from '../support/temp';
 interface Golden {
   adapters: Record<string, { sha256: string; layers: Record<string, { scaling: number; change: number[] }> }>;
 }
+const loadAdapter = (folder: string) => load(folder, allForms);
+/** Plain LoRA where no form is named. */
+const saveAdapter = (folder: string, adapter: Omit<AdapterFolder, 'form'> & Partial<Pick<AdapterFolder, 'form'>>) =>
+  save(folder, { form: loraForm, ...adapter });
 const golden = fixture<Golden>('peft_roundtrip.json');
 
 /** scale · B·diag(E)·A in float64, [out, in]. */
-function lowRank({ A, B, E, rank, scale }: LoadedLayer): Float64Array {
+function lowRank({ A, B, extra, rank, scale }: AdaptedLayer): Float64Array {
+  const E = extra?.E;
   const [out, fanIn] = [B.shape[0], A.shape[1]];
   return Float64Array.from({ length: out * fanIn }, (_, at) => {
     const [o, i] = [Math.floor(at / fanIn), at % fanIn];
@@ -34,14 +43,14 @@ function lowRank({ A, B, E, rank, scale }: LoadedLayer): Float64Array {
 }
 
 /** The change of the layer's weight over `baseWeight`, with DoRA's renormalised rows where there are magnitudes. */
-function change(layer: LoadedLayer): Float64Array {
+function change(layer: AdaptedLayer): Float64Array {
   const low = lowRank(layer);
-  if (!layer.magnitude) return low;
+  if (!layer.extra?.magnitude) return low;
   const [out, fanIn] = PEFT_LAYERS[layer.name];
   const base = baseWeight(out, fanIn);
   const moved = low.map((value, i) => value + base[i]);
   const norms = Array.from({ length: out }, (_, o) => Math.hypot(...moved.subarray(o * fanIn, (o + 1) * fanIn)));
-  const { data } = layer.magnitude;
+  const { data } = layer.extra.magnitude;
   return moved.map((value, i) => (value * data[Math.floor(i / fanIn)]) / norms[Math.floor(i / fanIn)] - base[i]);
 }
 
@@ -69,9 +78,8 @@ for (const [name, adapter] of Object.entries(peftCases())) {
     const { layers, config } = loadAdapter(folder);
     for (const saved of adapter.layers) {
       const loaded = layers.find((layer) => layer.name === saved.name)!;
-      for (const key of ['A', 'B', 'E', 'magnitude'] as const) assert.deepEqual(loaded[key], saved[key]);
-      assert.equal(loaded.alpha, saved.alpha ?? adapter.config.lora_alpha);
-      assert.equal(loaded.rank, saved.A.shape[0]);
+      assert.deepEqual({ ...loaded, scale: 0 }, { ...saved, scale: 0 });
+      assert.ok(Math.abs(loaded.scale / saved.scale - 1) < 1e-12);
     }
     assert.equal(config.base_model_name_or_path, 'tiny-llama');
     const text = fs.readFileSync(path.join(folder, 'adapter_config.json'), 'utf8');
@@ -82,39 +90,50 @@ for (const [name, adapter] of Object.entries(peftCases())) {
   });
 }
 
-test('the change from a shifted start is s·(BA − B₀A₀)', (t) => {
+test('the change from an init taken off the base is s·(BA − B₀A₀)', (t) => {
   const random = new Random(3);
   const make = (...shape: number[]) => ({ shape, data: random.normals(shape[0] * shape[1]) });
-  const layer = { name: 'l', A: make(2, 5), B: make(3, 2), alpha: 7 };
-  const start = { A: make(2, 5), B: make(3, 2) };
-  for (const rslora of [false, true]) {
-    const kind = rslora ? 'rslora' : 'lora';
-    const scale = peftScale(7, 2, kind);
-    const trained = lowRank({ ...layer, rank: 2, scale });
-    const initial = lowRank({ ...layer, ...start, rank: 2, scale });
-    const folder = path.join(tempDir(t), kind);
-    const plain = changeFromStart(layer, start, rslora);
-    saveAdapter(folder, { layers: [plain], config: { r: 4, lora_alpha: 1, use_rslora: rslora } });
+  const init = { A: make(2, 5), B: make(3, 2) };
+  for (const use_rslora of [false, true]) {
+    const scale = 7 / (use_rslora ? Math.SQRT2 : 2);
+    const layer = { name: 'l', rank: 2, scale, A: make(2, 5), B: make(3, 2), init };
+    const [trained, initial] = [lowRank(layer), lowRank({ ...layer, ...init })];
+    const folder = path.join(tempDir(t), `${use_rslora}`);
+    saveAdapter(folder, { layers: [changeFromInit(layer)], config: { r: 4, lora_alpha: 1, use_rslora } });
     const both = lowRank(loadAdapter(folder).layers[0]);
+    assert.equal(both.length, 15);
     both.forEach((value, i) => {
       assert.ok(Math.abs(value - (trained[i] - initial[i])) < 1e-6);
     });
-    assert.deepEqual(lowRank(loadAdapter(folder).layers[0]).length, 15);
+    assert.throws(() => changeFromInit({ ...layer, init: { ...init, A: make(3, 5) } }), /other shapes/);
   }
-  assert.throws(() => changeFromStart(layer, { ...start, A: make(3, 5) }, false), /other shapes/);
 });
 
-test('scales: α/r, α/√r and back', () => {
-  assert.equal(peftScale(16, 4, 'rslora'), 8);
-  assert.equal(peftScale(16, 4, 'lora'), 4);
-  assert.ok(Math.abs(peftScale(8, 3, 'adalora') - 8 / 3.00001) < 1e-15);
-  for (const kind of ['lora', 'rslora', 'adalora'] as const) {
-    assert.ok(Math.abs(peftScale(peftAlpha(1.7, 5, kind), 5, kind) - 1.7) < 1e-12);
+test('scales: α/r, α/√r, AdaLoRA by its starting rank whatever is left', () => {
+  const scale = (form: typeof loraForm, config: Record<string, unknown>) => form.read(config, 'f').scaleOf('l');
+  assert.equal(scale(loraForm, { lora_alpha: 16, r: 4, use_rslora: true }), 8);
+  assert.equal(scale(loraForm, { lora_alpha: 16, r: 4 }), 4);
+  assert.equal(scale(loraForm, { lora_alpha: 16, r: 4, rank_pattern: { l: 8 }, alpha_pattern: { l: 2 } }), 0.25);
+  const left = { rank_pattern: { 'l.lora_E': [true, false, false] } };
+  assert.ok(Math.abs(scale(adaloraForm, { lora_alpha: 8, init_r: 3, ...left }) - 8 / 3.00001) < 1e-15);
+  for (const [form, choice] of [
+    [loraForm, { r: 5 }],
+    [loraForm, { r: 5, use_rslora: true }],
+    [adaloraForm, { r: 5 }],
+  ] as const) {
+    const config = { init_r: 5, lora_alpha: 1.7 / form.unitScale(5, choice), ...choice };
+    assert.ok(Math.abs(scale(form, config) - 1.7) < 1e-12);
   }
 });
 
 const mat = (rows: number, columns: number) => ({ shape: [rows, columns], data: new Float32Array(rows * columns) });
-const small = (name = 'a.q', rank = 2) => ({ name, A: mat(rank, 3), B: mat(4, rank) });
+const small = (name = 'a.q', rank = 2): AdaptedLayer & { A: Matrix; B: Matrix } => ({
+  name,
+  rank,
+  scale: 2 / rank,
+  A: mat(rank, 3),
+  B: mat(4, rank),
+});
 
 test('heads travel with the adapter as modules_to_save', (t) => {
   const folder = tempDir(t);
@@ -140,21 +159,30 @@ test('a layer whose path ends another one gets an anchored pattern', (t) => {
   assert.deepEqual(Object.fromEntries(layers.map((layer) => [layer.name, layer.rank])), { q: 1, 'block.q': 3 });
 });
 
-const unsavable: [what: string, adapter: AdapterFolder, message: RegExp][] = [
+const unsavable: [what: string, adapter: Parameters<typeof saveAdapter>[1], message: RegExp][] = [
   ['no layer', { layers: [], config: { r: 2, lora_alpha: 2 } }, /no adapted layer/],
   ['one name twice', { layers: [small(), small()], config: { r: 2, lora_alpha: 2 } }, /two tensors named a\.q/],
   ['unequal ranks', { layers: [{ ...small(), B: mat(4, 3) }], config: { r: 2, lora_alpha: 2 } }, /do not fit together/],
   ['rank 0', { layers: [small('a', 0)], config: { r: 2, lora_alpha: 2 } }, /do not fit together/],
-  ['missing magnitudes', { layers: [small()], config: { r: 2, lora_alpha: 2, use_dora: true } }, /0 of 1 layers have/],
+  [
+    'missing magnitudes',
+    { form: doraForm, layers: [small()], config: { r: 2, lora_alpha: 2 } },
+    /a\.q must have lora_A, lora_B and lora_magnitude_vector and has 2 .* use_dora = true disagree/,
+  ],
+  [
+    'magnitudes of another length',
+    { form: doraForm, layers: [{ ...small(), extra: { magnitude: mat(1, 3) } }], config: { r: 2, lora_alpha: 2 } },
+    /do not fit together.*lora_magnitude_vector \[1,3\]; right is .*\[4\]/,
+  ],
   [
     'a missed layer',
     { layers: [small()], config: { r: 2, lora_alpha: 2, target_modules: ['k'] } },
     /does not name.*a\.q/,
   ],
   [
-    'AdaLoRA of unequal ranks',
-    { layers: [{ ...small(), E: mat(2, 1) }], config: { r: 3, lora_alpha: 2 } },
-    /one rank r and one alpha .*a\.q/,
+    'AdaLoRA of more than its starting rank',
+    { form: adaloraForm, layers: [{ ...small(), extra: { E: mat(2, 1) } }], config: { r: 1, lora_alpha: 2 } },
+    /one starting rank r, none above it, and one alpha .*a\.q/,
   ],
 ];
 for (const [what, adapter, message] of unsavable) {
@@ -265,7 +293,7 @@ test('patterns as PEFT reads them: anchors, groups, classes; the first that fits
   const good = JSON.parse(fs.readFileSync(file, 'utf8'));
   const alphas = (patterns: Record<string, number>) => {
     fs.writeFileSync(file, JSON.stringify({ ...good, alpha_pattern: patterns }));
-    return loadAdapter(folder).layers.map(({ alpha }) => alpha);
+    return loadAdapter(folder).layers.map(({ scale }) => 2 * scale);
   };
   assert.deepEqual(alphas({ '.*(k)$': 100 }), [100, 2, 100, 2]);
   assert.deepEqual(alphas({ '^blocks.0.attn.k': 9, k: 7 }), [9, 2, 7, 2]);

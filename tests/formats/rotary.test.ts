@@ -63,14 +63,16 @@ test('only q_proj and k_proj are reordered', () => {
   });
   const layer = (name: string) => ({
     name,
+    rank: 1,
+    scale: 1,
     A: matrix(1, 3),
     B: matrix(4, 1),
-    magnitude: { ...matrix(4, 1), shape: [4] },
+    extra: { magnitude: { ...matrix(4, 1), shape: [4] } },
   });
   for (const name of ['a.self_attn.q_proj', 'k_proj']) {
     const moved = adapterToHalves(layer(name), 4);
     assert.deepEqual([...moved.B.data], [0, 2, 1, 3]);
-    assert.deepEqual(moved.magnitude, { shape: [4], data: Float32Array.of(0, 2, 1, 3) });
+    assert.deepEqual(moved.extra?.magnitude, { shape: [4], data: Float32Array.of(0, 2, 1, 3) });
     assert.deepEqual(moved.A, layer(name).A);
   }
   const other = layer('a.self_attn.v_proj');

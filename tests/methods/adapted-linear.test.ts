@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { foldedLinear, lowRank } from '../../src/methods/adapted-linear';
+import { foldedLinear, lowRank } from '../../src/methods/forms/adapted-linear';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
 

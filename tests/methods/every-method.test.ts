@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { before, type TestContext, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../src/errors';
+import { adapt } from '../../src/methods/adapt';
 import type { Adapters, Method } from '../../src/methods/method';
 import { allMethods } from '../../src/methods/registry';
 import { loadAdapters, saveAdapters } from '../../src/methods/save';
@@ -10,6 +11,7 @@ import type { Model } from '../../src/models/model';
 import { disposeModel } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
 import type { Batch } from '../../src/tensor/batch';
+import { Random } from '../../src/tensor/random';
 import { AdamW } from '../../src/training/adamw';
 import { lossAndGradients, trainStep } from '../../src/training/step';
 import { assertClose, relativeError } from '../support/close';
@@ -18,6 +20,7 @@ import {
   baseLogits,
   type Family,
   families,
+  given,
   logitsOf,
   pretendTrained,
   smallOptions,
@@ -278,20 +281,26 @@ test('a rank that does not fit is refused with the layer and its shape', () => {
     const tensors = tf.memory().numTensors;
     const named = (error: unknown) => error instanceof UserError && /layers\.\d \[\d+, \d+\]/.test(error.message);
     assert.throws(() => attachTo(method, mlp, model, { rank: 9 }), named, method.name);
-    assert.ok(method.check, `${method.name} checks before anything is measured`);
-    assert.throws(() => method.check?.(model.linears, smallOptions(method, { rank: 9 }), 20), named, method.name);
+    assert.throws(() => method.check(model.linears, smallOptions(method, { rank: 9 }), 20), named, method.name);
     method.check(model.linears, smallOptions(method), 20);
     assert.equal(tf.memory().numTensors, tensors, `${method.name} leaks`);
     disposeModel(model);
   }
 });
 
-test('missing evidence is named', () => {
+test('a measurement that was not taken is named', () => {
   const [mlp] = families;
   const model = mlp.make();
-  for (const method of allMethods().filter(({ needs }) => needs.length > 0)) {
+  for (const method of allMethods().filter(({ measures }) => measures)) {
     assert.throws(
-      () => method.attach(model, model.linears, {}, smallOptions(method), { fork: () => null } as never),
+      () => adapt(model, method, smallOptions(method), {}, { random: new Random(1) }),
+      (error) =>
+        error instanceof UserError && /needs (mean gradients|the layers' inputs), and no batch/.test(error.message),
+      method.name,
+    );
+    const none = given({ gradients: new Map(), activations: new Map() });
+    assert.throws(
+      () => adapt(model, method, smallOptions(method), none, { random: new Random(1) }),
       (error) => error instanceof UserError && error.message.includes('layers.0'),
       method.name,
     );

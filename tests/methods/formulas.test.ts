@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../src/errors';
+import type { AdaptedLayer } from '../../src/formats/peft';
 import { estimateActivations } from '../../src/methods/activations';
 import { budgetAt, keepTriplets, prunesAt, type Schedule } from '../../src/methods/adalora-allocation';
+import { adapt } from '../../src/methods/adapt';
 import { distributeRanks } from '../../src/methods/eva';
 import { directions } from '../../src/methods/lora-ga';
 import { equivalentGradients, solveSylvester } from '../../src/methods/lora-pro';
-import type { LayerState } from '../../src/methods/method';
 import { findMethod } from '../../src/methods/registry';
 import { disposeModel } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
@@ -16,13 +17,13 @@ import { gram, matMul, solveRight, svd, transpose } from '../../src/tensor/linal
 import { Random } from '../../src/tensor/random';
 import { AdamW } from '../../src/training/adamw';
 import { assertClose } from '../support/close';
-import { attachTo, evidenceFor, families } from '../support/models';
+import { attachTo, families, measured } from '../support/models';
 
 before(() => startBackend());
 
 const [mlp] = families;
 
-async function layersOf(name: string, options: Record<string, unknown>): Promise<readonly LayerState[]> {
+async function layersOf(name: string, options: Record<string, unknown>): Promise<readonly AdaptedLayer[]> {
   const model = mlp.make();
   const adapters = attachTo(findMethod(name), mlp, model, options);
   const { layers } = await adapters.state!();
@@ -50,15 +51,16 @@ for (const kind of ['plain', 'stable'] as const) {
         const uniform = /^(gora|ls-lora)$/.test(name) ? { allocation: 'uniform' } : {};
         const adapters = attachTo(findMethod(name), mlp, model, { rank, alpha, ...uniform });
         for (const { group, value } of adapters.trainable) if (group === 'B') value.assign(tf.onesLike(value));
-        for (const { layer, A } of (await adapters.state!()).layers) {
-          const sums = Array.from({ length: layer.in }, (_, i) => {
+        for (const { name: layer, A, B } of (await adapters.state!()).layers) {
+          const [out, fanIn] = [B.shape[0], A.shape[1]];
+          const sums = Array.from({ length: fanIn }, (_, i) => {
             let sum = 0;
-            for (let k = 0; k < rank; k++) sum += A[k * layer.in + i];
+            for (let k = 0; k < rank; k++) sum += A.data[k * fanIn + i];
             return scale * sum;
           });
-          const change = adapters.delta(layer.name);
-          const expected = Array.from({ length: layer.out }, () => sums).flat();
-          assertClose(change.dataSync(), expected, 1e-6, `${layer.name} at rank ${rank}`);
+          const change = adapters.delta(layer);
+          const expected = Array.from({ length: out }, () => sums).flat();
+          assertClose(change.dataSync(), expected, 1e-6, `${layer} at rank ${rank}`);
           change.dispose();
         }
         adapters.dispose();
@@ -75,19 +77,20 @@ test('DoRA turns every row to W + α/r·B·A and keeps its length', async () => 
   );
   const adapters = attachTo(findMethod('dora'), mlp, model, { rank: 4, alpha: 7.5 });
   for (const { group, value } of adapters.trainable) if (group === 'B') value.assign(tf.onesLike(value));
-  for (const { layer, A } of (await adapters.state!()).layers) {
-    const change = adapters.delta(layer.name);
+  for (const { name: layer, A, B } of (await adapters.state!()).layers) {
+    const [out, fanIn] = [B.shape[0], A.shape[1]];
+    const change = adapters.delta(layer);
     const delta = change.dataSync();
-    const before = weights.get(layer.name)!;
-    for (let o = 0; o < layer.out; o++) {
-      const row = before.subarray(o * layer.in, (o + 1) * layer.in);
+    const before = weights.get(layer)!;
+    for (let o = 0; o < out; o++) {
+      const row = before.subarray(o * fanIn, (o + 1) * fanIn);
       const moved = Array.from(
         row,
-        (w, i) => w + 1.875 * [0, 1, 2, 3].reduce((sum, k) => sum + A[k * layer.in + i], 0),
+        (w, i) => w + 1.875 * [0, 1, 2, 3].reduce((sum, k) => sum + A.data[k * fanIn + i], 0),
       );
       const stretch = Math.hypot(...row) / Math.hypot(...moved);
       const expected = moved.map((value, i) => stretch * value - row[i]);
-      assertClose(delta.subarray(o * layer.in, (o + 1) * layer.in), expected, 1e-5, `${layer.name} row ${o}`);
+      assertClose(delta.subarray(o * fanIn, (o + 1) * fanIn), expected, 1e-5, `${layer} row ${o}`);
     }
     change.dispose();
   }
@@ -130,10 +133,11 @@ test('LoRA+ groups by name, and B moves 16 times as far in the first step', () =
 
 test('LoRA-GA, stable: ‖s·B·A‖ = s·√d_out·√r/γ', async () => {
   for (const direction of ['ArB2r', 'A2rBr', 'ArBr']) {
-    for (const { layer, rank, scale, A, B } of await layersOf('lora-ga', { rank: 3, direction, stableGamma: 64 })) {
-      const product = matMul(B, A, layer.out, rank, layer.in);
+    for (const { name, rank, scale, A, B } of await layersOf('lora-ga', { rank: 3, direction, stableGamma: 64 })) {
+      const [out, fanIn] = [B.shape[0], A.shape[1]];
+      const product = matMul(B.data, A.data, out, rank, fanIn);
       const norm = Math.sqrt(product.reduce((sum, v) => sum + (scale * v) ** 2, 0));
-      assertClose([norm], [(scale * Math.sqrt(layer.out) * Math.sqrt(rank)) / 64], 1e-5, layer.name);
+      assertClose([norm], [(scale * Math.sqrt(out) * Math.sqrt(rank)) / 64], 1e-5, name);
     }
   }
 });
@@ -150,9 +154,9 @@ test("LoRA-GA, norm clip: no entry of the start exceeds the weight's largest", a
   const model = mlp.make();
   const starts = async (normClip: boolean) =>
     new Map(
-      (await layersOf('lora-ga', { rank: 3, scale: 'unit', alpha: 64, normClip })).map((state) => [
-        state.layer.name,
-        largest(matMul(state.B, state.A, state.layer.out, 3, state.layer.in)) * state.scale,
+      (await layersOf('lora-ga', { rank: 3, scale: 'unit', alpha: 64, normClip })).map(({ name, A, B, scale }) => [
+        name,
+        largest(matMul(B.data, A.data, B.shape[0], 3, A.shape[1])) * scale,
       ]),
     );
   const [free, clipped] = [await starts(false), await starts(true)];
@@ -171,11 +175,11 @@ test('LoRA-GA refuses a rank whose double does not fit', async () => {
 test('GoRA and LoRA-One start downhill: ⟨ΔW₀, G⟩ < 0 in every layer', () => {
   for (const name of ['gora', 'lora-one']) {
     const model = mlp.make();
-    const { gradients } = evidenceFor(mlp, model);
+    const { gradients } = measured(mlp, model).gradients({ batches: 2 });
     const adapters = attachTo(findMethod(name), mlp, model);
     for (const layer of adapters.targets) {
       const delta = adapters.delta(layer.name);
-      const gradient = gradients!.get(layer.name)!;
+      const gradient = gradients.get(layer.name)!;
       const inner = gradient.reduce((sum, g, i) => sum + g * delta.dataSync()[i], 0);
       assert.ok(inner < 0, `${name}: ${layer.name} ${inner}`);
       delta.dispose();
@@ -229,10 +233,11 @@ test('PiSSA: the randomised SVD comes to the exact start with enough power itera
 });
 
 test('OLoRA: B has orthonormal columns, A is upper triangular, on tall and wide layers', async () => {
-  for (const { layer, rank, A, B } of await layersOf('olora', { rank: 3 })) {
+  for (const { name, rank, A, B } of await layersOf('olora', { rank: 3 })) {
+    const [out, fanIn] = [B.shape[0], A.shape[1]];
     const identity = Float64Array.from({ length: rank * rank }, (_, i) => (i % (rank + 1) === 0 ? 1 : 0));
-    assertClose(gram(transpose(B, layer.out, rank), rank, layer.out), identity, 1e-5, layer.name);
-    for (let i = 1; i < rank; i++) for (let j = 0; j < i; j++) assert.ok(Math.abs(A[i * layer.in + j]) < 1e-6);
+    assertClose(gram(transpose(B.data, out, rank), rank, out), identity, 1e-5, name);
+    for (let i = 1; i < rank; i++) for (let j = 0; j < i; j++) assert.ok(Math.abs(A.data[i * fanIn + j]) < 1e-6);
   }
 });
 
@@ -311,7 +316,7 @@ test('AdaLoRA: refuses a schedule without a step to prune at, and one without a 
   const model = mlp.make();
   const method = findMethod('adalora');
   const attach = (options: object, steps?: number) =>
-    method.attach(model, model.linears, { steps }, method.options.parse(options), new Random(1));
+    adapt(model, method, options, {}, { steps, random: new Random(1) });
   assert.throws(() => attach({ rank: 2, tinit: 8, tfinal: 2 }, 10), /tinit 8 \+ tfinal 2 must be below the 10/);
   assert.throws(() => attach({ rank: 2 }), /number of training steps/);
   assert.throws(() => attach({ rank: 4, initRank: 3 }, 10), /initRank 3 is below the final rank 4/);

@@ -8,8 +8,9 @@ import * as path from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { estimateActivations } from '../../src/methods/activations';
+import { adapt } from '../../src/methods/adapt';
 import { estimateGradients } from '../../src/methods/gradients';
-import type { Adapters, Evidence } from '../../src/methods/method';
+import type { Adapters } from '../../src/methods/method';
 import { findMethod } from '../../src/methods/registry';
 import type { Model } from '../../src/models/model';
 import { disposeModel } from '../../src/models/params';
@@ -20,7 +21,7 @@ import { Random } from '../../src/tensor/random';
 import { AdamW } from '../../src/training/adamw';
 import { lossAndGradients, trainStep } from '../../src/training/step';
 import { assertClose } from '../support/close';
-import { logitsOf, makeMlp } from '../support/models';
+import { type Given, given, logitsOf, makeMlp } from '../support/models';
 
 type Values = Record<string, number[]>;
 
@@ -83,15 +84,14 @@ const makeBatch = (): Batch => ({
   labels: tf.tensor1d(golden.labels, 'int32'),
 });
 
-const evidence = (more: Evidence = {}): Evidence => ({
+const evidence = (more: Given = {}): Given => ({
   gradients: new Map(Object.entries(golden.weightGradients).map(([name, g]) => [name, Float32Array.from(g)])),
   ...more,
 });
 
-function attach(model: Model, name: string, options: Record<string, unknown> = {}, given = evidence()): Adapters {
+function attach(model: Model, name: string, options: Record<string, unknown> = {}, measured = evidence()): Adapters {
   const method = findMethod(name);
-  const parsed = method.options.parse({ rank, alpha, ...options });
-  return method.attach(model, model.linears, given, parsed, new Random(1));
+  return adapt(model, method, { rank, alpha, ...options }, given(measured), { random: new Random(1), steps: 8 });
 }
 
 function setValues(adapters: Adapters, values: Values): void {
@@ -111,7 +111,7 @@ for (const [name, expected] of Object.entries(golden.methods)) {
     const model = makeModel();
     const batch = makeBatch();
     const options = name === 'adalora' ? adalora : {};
-    const adapters = attach(model, name, options, evidence({ steps: 8 }));
+    const adapters = attach(model, name, options);
     if (shifted.has(name)) {
       model.linears.forEach((layer, i) => {
         const delta = adapters.delta(layer.name);
@@ -195,10 +195,11 @@ for (const variant of ['paper', 'peft'] as const) {
       const model = makeModel();
       const adapters = attach(model, 'lora-ga', { direction, scale, variant });
       const state = await adapters.state!();
-      for (const { layer, A, B, scale: factor } of state.layers) {
-        const { ata, bbt } = layers[layer.name];
-        assertClose(gram(transpose(A, rank, layer.in), layer.in, rank), ata, 1e-5, `AᵀA of ${layer.name}`);
-        assertClose(gram(B, layer.out, rank), bbt, 1e-5, `BBᵀ of ${layer.name}`);
+      for (const { name, A, B, scale: factor } of state.layers) {
+        const { ata, bbt } = layers[name];
+        const [out, fanIn] = [B.shape[0], A.shape[1]];
+        assertClose(gram(transpose(A.data, rank, fanIn), fanIn, rank), ata, 1e-5, `AᵀA of ${name}`);
+        assertClose(gram(B.data, out, rank), bbt, 1e-5, `BBᵀ of ${name}`);
         assertClose([factor], [alpha / Math.sqrt(rank)], 1e-12, 'scale');
       }
       adapters.dispose();

@@ -4,8 +4,8 @@ import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../src/errors';
 import { recordId, resolveSpec } from '../../src/experiments/spec';
+import type { AdaptedLayer } from '../../src/formats/peft';
 import { loraGa } from '../../src/methods/lora-ga';
-import type { LayerState } from '../../src/methods/method';
 import { disposeModel } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
 import { assertClose } from '../support/close';
@@ -15,7 +15,7 @@ before(() => startBackend());
 
 const [mlp] = families;
 
-async function layersOf(options: Record<string, unknown>): Promise<readonly LayerState[]> {
+async function layersOf(options: Record<string, unknown>): Promise<readonly AdaptedLayer[]> {
   const model = mlp.make();
   const adapters = attachTo(loraGa, mlp, model, options);
   const { layers } = await adapters.state!();
@@ -43,9 +43,9 @@ test('gaussian: rows of A and columns of B have the expected length of singular 
   const rank = 4;
   const lengths = { unit: 0, stable: 0 };
   for (const scale of ['unit', 'stable'] as const) {
-    for (const { layer, A, B } of await layersOf({ rank, scale, direction: 'gaussian', stableGamma: 4 })) {
-      const factor = scale === 'unit' ? 1 : layer.out ** 0.25 / 2;
-      lengths[scale] += squares(A) / (rank * factor ** 2) + squares(B) / (rank * factor ** 2);
+    for (const { A, B } of await layersOf({ rank, scale, direction: 'gaussian', stableGamma: 4 })) {
+      const factor = scale === 'unit' ? 1 : B.shape[0] ** 0.25 / 2;
+      lengths[scale] += squares(A.data) / (rank * factor ** 2) + squares(B.data) / (rank * factor ** 2);
     }
   }
   assertClose([lengths.unit], [4], 0.35, 'two layers, A and B: four lengths of about 1');
@@ -55,8 +55,8 @@ test('gaussian: rows of A and columns of B have the expected length of singular 
 test('gaussian directions are not those of the gradient, and differ between layers and between A and B', async () => {
   const [random, gradient] = [await layersOf({ rank: 2, direction: 'gaussian' }), await layersOf({ rank: 2 })];
   assert.notDeepEqual(random[0].A, gradient[0].A);
-  assert.notDeepEqual(random[0].A.slice(0, 8), random[0].B.slice(0, 8));
-  assert.notDeepEqual(random[0].A.slice(0, 8), random[1].A.slice(0, 8));
+  assert.notDeepEqual(random[0].A.data.slice(0, 8), random[0].B.data.slice(0, 8));
+  assert.notDeepEqual(random[0].A.data.slice(0, 8), random[1].A.data.slice(0, 8));
 });
 
 test('every part leaves the function as it was at step 0, and dispose gives the weights back', () => {

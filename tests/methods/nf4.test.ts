@@ -6,9 +6,10 @@ import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../src/errors';
 import { estimateActivations } from '../../src/methods/activations';
+import { adapt } from '../../src/methods/adapt';
 import { estimateGradients, probeOn } from '../../src/methods/gradients';
-import type { Evidence, Method } from '../../src/methods/method';
-import { attachOnNf4, type Nf4Facts, type Nf4Options, quantiseBase } from '../../src/methods/quantised';
+import { defineMethod } from '../../src/methods/method';
+import { type Nf4Facts, type Nf4Options, quantiseBase } from '../../src/methods/nf4-base';
 import { allMethods, findMethod } from '../../src/methods/registry';
 import type { Model, Net } from '../../src/models/model';
 import {
@@ -27,7 +28,7 @@ import { storeNf4 } from '../../src/tensor/nf4-tensor';
 import { Random } from '../../src/tensor/random';
 import { AdamW } from '../../src/training/adamw';
 import { trainStep } from '../../src/training/step';
-import { logitsOf, pretendTrained } from '../support/models';
+import { type Given, given, logitsOf, pretendTrained } from '../support/models';
 import { chain, encoderBatch, SMALL, smallEncoder } from './gora/support';
 
 before(() => startBackend());
@@ -161,7 +162,7 @@ for (const place of ['host', 'device'] as const) {
   });
 }
 
-function withSmall(body: (model: Model, batch: Batch, evidence: Evidence) => void): void {
+function withSmall(body: (model: Model, batch: Batch, evidence: Given) => void): void {
   const atStart = tf.memory().numTensors;
   const model = smallEncoder(8, { hidden_size: 32, intermediate_size: 64 });
   const batch = encoderBatch(SMALL, 4, 1);
@@ -172,10 +173,10 @@ function withSmall(body: (model: Model, batch: Batch, evidence: Evidence) => voi
   assert.equal(tf.memory().numTensors, atStart, 'tensors left behind');
 }
 
-const attach = (name: string, model: Model, evidence: Evidence, options: object = {}, nf4: Nf4Options = {}) => {
+const attach = (name: string, model: Model, evidence: Given, options: object = {}, nf4: Nf4Options = {}) => {
   const method = findMethod(name);
-  const parsed = method.options.parse({ rank: 2, ...options });
-  return attachOnNf4(method, model, model.linears, evidence, parsed, new Random(1), nf4);
+  const context = { random: new Random(1), steps: 20, nf4 };
+  return adapt(model, method, { rank: 2, ...options }, given(evidence), context);
 };
 
 for (const place of ['host', 'device'] as const) {
@@ -211,8 +212,7 @@ for (const place of ['host', 'device'] as const) {
 test('QGoRA: the start comes from the full weights, the base is in NF4, dispose restores it exactly', () => {
   withSmall((model, batch, evidence) => {
     const before = new Map([...model.params].map(([name, value]) => [name, value.dataSync().slice()]));
-    const method = findMethod('gora');
-    const plain = method.attach(model, model.linears, evidence, method.options.parse({ rank: 2 }), new Random(1));
+    const plain = adapt(model, findMethod('gora'), { rank: 2 }, given(evidence), { random: new Random(1) });
     const values = plain.trainable.map(({ value }) => value.dataSync().slice());
     const loss = probeOn(model, batch)(plain.net);
     plain.dispose();
@@ -285,9 +285,9 @@ test('a shifted base is quantised after the shift and restored at the end', () =
 
 for (const method of allMethods().filter(({ name }) => !name.startsWith('full'))) {
   test(`${method.name} over NF4: trained values merge to the same function; W₀ plus every change is that function too`, () => {
-    withSmall((model, batch, given) => {
+    withSmall((model, batch, evidence) => {
       const { activations } = estimateActivations(model, model.linears, [batch], { rank: 2, rho: 2, tau: 0.99 });
-      const adapters = attach(method.name, model, { ...given, activations, steps: 20 });
+      const adapters = attach(method.name, model, { ...evidence, activations });
       pretendTrained(adapters);
       const adapted = logitsOf(model, adapters.net, batch);
       assert.ok(relative(adapted, logitsOf(model, baseNet(model), batch)) > 1e-2);
@@ -341,21 +341,21 @@ test('without the originals, dispose leaves the dequantised base', () => {
 test('methods that need the float32 base are refused, and the model stays as it was', () => {
   withSmall((model, _batch, evidence) => {
     const before = new Map([...model.params].map(([name, value]) => [name, value.dataSync().slice()]));
-    const lora = findMethod('lora');
-    const reading: Method = {
+    const { title: _, ...lora } = findMethod('lora');
+    const reading = defineMethod({
       ...lora,
       title: 'Reader',
-      attach: (...given) => {
-        const inner = lora.attach(...given);
+      init: (site) => {
+        const inner = adapt(site.model, findMethod('lora'), {}, {}, site);
         const linear: Net['linear'] = (name) => param(model, `${name}.weight`).clone() as tf.Tensor2D;
-        return { ...inner, dispose: () => inner.dispose(), net: { ...inner.net, linear } };
+        return { ...inner, dispose: () => inner.dispose(), net: { ...inner.net, linear } } as typeof inner;
       },
-    };
+    });
     for (const [method, message] of [
       [findMethod('full'), /trains the base weights/],
       [reading, /Reader computes with float32/],
     ] as const) {
-      const run = () => attachOnNf4(method, model, model.linears, evidence, method.options.parse({}), new Random(1));
+      const run = () => adapt(model, method, {}, given(evidence), { random: new Random(1), nf4: {} });
       assert.throws(run, (e) => e instanceof UserError && message.test(e.message));
       for (const [key, value] of before) assert.deepEqual(param(model, key).dataSync().slice(), value, key);
     }

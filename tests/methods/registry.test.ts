@@ -4,8 +4,9 @@ import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { UserError } from '../../src/errors';
-import { LoraAdapters, vanillaStarts } from '../../src/methods/lora-adapters';
-import type { Method } from '../../src/methods/method';
+import { LoraAdapters } from '../../src/methods/forms/lora';
+import { loraInit } from '../../src/methods/init';
+import { defineMethod } from '../../src/methods/method';
 import { allMethods, findMethod, registerMethod } from '../../src/methods/registry';
 import { disposeModel } from '../../src/models/params';
 import { methodStyle } from '../../src/reports/style';
@@ -19,18 +20,17 @@ before(() => startBackend());
 const options = z.strictObject({ rank: z.int().positive().default(1), alpha: z.number().default(1) });
 
 /** LoRA with the scale 1. */
-const toy: Method<z.infer<typeof options>> = {
+const toy = defineMethod({
   name: 'toy',
   title: 'Toy',
   reference: 'this file',
-  needs: [],
   options,
-  attach: (model, targets, _evidence, { rank }, random) =>
-    new LoraAdapters(model, vanillaStarts(targets, rank, 1, random), { method: 'toy' }),
-};
+  init: ({ model, targets, random }, { rank }) =>
+    new LoraAdapters(model, loraInit(targets, rank, 1, random), { method: 'toy' }),
+});
 
 test('a toy method takes one object to register, attach and train', () => {
-  registerMethod(toy as unknown as Method<never>);
+  registerMethod(toy);
   assert.equal(findMethod('toy').title, 'Toy');
   const [mlp] = families;
   const model = mlp.make();
@@ -50,7 +50,7 @@ test('a toy method takes one object to register, attach and train', () => {
 });
 
 test('a name is taken once', () => {
-  const again = { ...toy, name: 'lora' } as unknown as Method<never>;
+  const again = { ...toy, name: 'lora' };
   assert.throws(
     () => registerMethod(again),
     (error) => error instanceof UserError && error.message.includes('"lora" is registered already'),
@@ -89,7 +89,7 @@ test('every method has its name, its title here and in charts, its paper and its
     .map((line) => line.trim().split(/ {2,}/));
   const builtIn = allMethods().filter(({ name }) => name !== 'toy');
   assert.deepEqual(
-    builtIn.map(({ name, title, needs }) => [name, title, needs.join() || '-']),
+    builtIn.map(({ name, title, measures }) => [name, title, measures ?? '-']),
     rows.map(([name, title, , needs]) => [name, title, needs]),
   );
   for (const [name, title, paper] of rows) {

@@ -7,14 +7,14 @@ import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../src/errors';
 import { readSafetensors, toFloat32 } from '../../src/formats/safetensors';
 import { writeSafetensors } from '../../src/formats/safetensors-write';
-import { attachOnNf4 } from '../../src/methods/quantised';
+import { adapt } from '../../src/methods/adapt';
 import { allMethods, findMethod } from '../../src/methods/registry';
 import { loadAdapters, saveAdapters } from '../../src/methods/save';
 import { disposeModel } from '../../src/models/params';
 import { startBackend } from '../../src/tensor/backend';
 import { Random } from '../../src/tensor/random';
 import { fixture } from '../support/data';
-import { attachTo, evidenceFor, families, pretendTrained, smallOptions } from '../support/models';
+import { attachTo, families, measured, pretendTrained, smallOptions } from '../support/models';
 import { tempDir } from '../support/temp';
 
 before(() => startBackend());
@@ -146,9 +146,9 @@ test('an adapter trained over a base in NF4 is saved with a warning that says wh
   const save = async (name: string, nf4: boolean) => {
     const model = mlp.make();
     const method = findMethod(name);
-    const evidence = method.needs.length > 0 ? evidenceFor(mlp, model) : {};
-    const all = [model, model.linears, evidence, smallOptions(method), new Random(1)] as const;
-    const adapters = nf4 ? attachOnNf4(method, ...all) : method.attach(...all);
+    const source = method.measures ? measured(mlp, model) : {};
+    const context = { random: new Random(1), ...(nf4 && { nf4: {} }) };
+    const adapters = adapt(model, method, smallOptions(method), source, context);
     await saveAdapters(adapters, model, tempDir(t));
     adapters.dispose();
     disposeModel(model);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import type { HostTensor } from '../../src/formats/weights';
+import { adapt } from '../../src/methods/adapt';
 import { estimateGradients } from '../../src/methods/gradients';
 import { findMethod } from '../../src/methods/registry';
 import { loadModel } from '../../src/models/load';
@@ -51,9 +52,7 @@ describe('methods on T5', () => {
       const batch = goldenBatch();
       const method = findMethod(name);
       const plain = baseLogits(model, batch);
-      const evidence = method.needs.includes('gradients') ? estimateGradients(model, model.linears, [batch]) : {};
-      const options = method.options.parse({ rank: 2, alpha: 4 });
-      const adapters = method.attach(model, model.linears, evidence, options, new Random(3, name));
+      const adapters = adapt(model, method, { rank: 2, alpha: 4 }, [batch], { random: new Random(3, name) });
       assert.equal(adapters.ranks?.size, model.linears.length);
       if (name === 'lora') assertClose(logitsOf(model, adapters.net, batch), plain, 1e-6, 'start');
 

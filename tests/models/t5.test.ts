@@ -6,6 +6,7 @@ import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { writeSafetensors } from '../../src/formats/safetensors-write';
 import { type HostTensor, weightFileOf } from '../../src/formats/weights';
+import { adapt } from '../../src/methods/adapt';
 import { full } from '../../src/methods/full';
 import { selectTargets } from '../../src/methods/targets';
 import { buildModel, randomWeights } from '../../src/models/auto';
@@ -64,7 +65,7 @@ for (const version of ['v1.0', 'v1.1']) {
       const model = await loadT5(folder(version));
       const numbers = golden(version);
       const batch = batchOf(numbers);
-      const adapters = full.attach(model, model.linears, {}, {}, new Random(1));
+      const adapters = adapt(model, full, {}, {}, { random: new Random(1) });
       const { gradients } = lossAndGradients(model, adapters, adapters.trainable, batch);
       const names = [...numbers.keys()].filter((name) => name.startsWith('gradient.'));
       assert.deepEqual(names.map((name) => name.slice(9)).sort(), [...model.params.keys()].sort());

@@ -11,6 +11,7 @@ import { type LoadedAdapter, loadAdapter, saveAdapter } from '../../src/formats/
 import { openSafetensors, parseSafetensors } from '../../src/formats/safetensors';
 import { serializeSafetensors } from '../../src/formats/safetensors-write';
 import { attachFolder } from '../../src/methods/adapter-fit';
+import { allForms } from '../../src/methods/forms';
 import { randomModel } from '../../src/models/auto';
 import { Random } from '../../src/tensor/random';
 import { loadTokenizer } from '../../src/tokenizers';
@@ -156,10 +157,10 @@ const safeRepeat = (bytes: Uint8Array, random: Random) =>
   });
 
 /** What an adapter that was read must be: its tensors those of the file, ranks and scales of one piece. */
-export function checkAdapter({ layers, modules }: LoadedAdapter, weights: Uint8Array): void {
+export function checkAdapter({ form, layers, empty, modules }: LoadedAdapter, weights: Uint8Array): void {
   const plain = plainReading(weights);
-  let held = modules.size;
-  for (const { name, A, B, E, magnitude, rank, scale } of layers) {
+  let held = modules.size + empty.length * Object.keys(form.tensors).length;
+  for (const { name, A, B, extra, rank, scale } of layers) {
     const [r, fanIn] = A.shape;
     const [out, width] = B.shape;
     expect(r === width && r === rank, `${name}: rank ${rank}, A [${A.shape}], B [${B.shape}]`);
@@ -179,7 +180,7 @@ export function checkAdapter({ layers, modules }: LoadedAdapter, weights: Uint8A
         `${name}: lora_${letter} has other values than the file`,
       );
     }
-    held += 2 + (E ? 1 : 0) + (magnitude ? 1 : 0);
+    held += 2 + Object.keys(extra ?? {}).length;
   }
   expect(held === plain.size, `${held} tensors used of ${plain.size}`);
 }
@@ -275,7 +276,7 @@ export function fuzzSubjects(folder: string, fixtures: string): FuzzSubject[] {
         const weights = where === 1 ? seed.weights : safeRepeat(seed.weights, random);
         fs.writeFileSync(path.join(adapterFolder, 'adapter_config.json'), config, 'latin1');
         fs.writeFileSync(path.join(adapterFolder, 'adapter_model.safetensors'), weights);
-        const loaded = loadAdapter(adapterFolder);
+        const loaded = loadAdapter(adapterFolder, allForms);
         checkAdapter(loaded, weights);
         if (random.int(ATTACH_EVERY) > 0) return;
         const attached = attachFolder(model, adapterFolder);

@@ -1,9 +1,11 @@
-/** Small random models, one of each family, with batches and evidence for them. */
+/** Small random models, one of each family, with batches and measurements for them. */
 import * as tf from '@tensorflow/tfjs';
 import { type HostTensor, weightFileOf } from '../../src/formats/weights';
-import { estimateActivations } from '../../src/methods/activations';
+import { type ActivationResult, estimateActivations } from '../../src/methods/activations';
+import { adapt } from '../../src/methods/adapt';
 import { estimateGradients } from '../../src/methods/gradients';
-import type { Adapters, Evidence, Method } from '../../src/methods/method';
+import type { Measure } from '../../src/methods/measure';
+import type { Adapters, Method } from '../../src/methods/method';
 import type { ConfigJson } from '../../src/models/architecture';
 import { buildModel, randomWeights } from '../../src/models/auto';
 import { crossEntropy } from '../../src/models/layers';
@@ -140,24 +142,44 @@ const decoder: Family = {
 export const families: readonly Family[] = [mlp, encoder, decoder];
 
 /** Options small enough for the small models. */
-export function smallOptions(method: Method, more: Record<string, unknown> = {}): unknown {
-  const own = /^full/.test(method.name) ? {} : { rank: 2, alpha: 4, ...more };
-  return method.options.parse(own);
+export function smallOptions(method: Method, more: Record<string, unknown> = {}): Record<string, unknown> {
+  return /^full/.test(method.name) ? {} : { rank: 2, alpha: 4, ...more };
 }
 
-/** Everything that any method may need, over two batches. */
-export function evidenceFor(family: Family, model: Model, steps = 20): Evidence {
+/** Everything that any method may measure, over two batches. */
+export function measured(family: Family, model: Model): Measure {
   const batches = [family.batch(101), family.batch(102)];
-  const { gradients, gradientBatches } = estimateGradients(model, model.linears, batches);
-  const { activations } = estimateActivations(model, model.linears, batches, { rank: 2, rho: 2, tau: 0.99 });
+  const means = estimateGradients(model, model.linears, batches);
+  const inputs = estimateActivations(model, model.linears, batches, { rank: 2, rho: 2, tau: 0.99 });
   tf.dispose(batches);
-  return { gradients, gradientBatches, activations, steps };
+  const probe = () => {
+    throw new Error('no test of these chooses γ');
+  };
+  return { gradients: () => means, inputs: () => inputs, probe };
 }
 
-/** Attaches a method to every linear layer. */
+/** What was measured before. */
+export interface Given {
+  readonly gradients?: Map<string, Float32Array>;
+  readonly gradientBatches?: number;
+  readonly activations?: ActivationResult['activations'];
+  /** Loss on the first batch. */
+  readonly probeLoss?: (net: Net) => number;
+}
+
+/** It as the source of `adapt`. */
+export function given({ gradients, gradientBatches = 1, activations, probeLoss }: Given): Partial<Measure> {
+  return {
+    ...(gradients && { gradients: () => ({ gradients, gradientBatches, loss: Number.NaN }) }),
+    ...(activations && { inputs: () => ({ activations, activationBatches: 1, converged: true }) }),
+    ...(probeLoss && { probe: () => probeLoss }),
+  };
+}
+
+/** Adapts every linear layer. */
 export function attachTo(method: Method, family: Family, model: Model, more: Record<string, unknown> = {}): Adapters {
-  const evidence = method.needs.length > 0 || method.name === 'adalora' ? evidenceFor(family, model) : {};
-  return method.attach(model, model.linears, evidence, smallOptions(method, more), new Random(5, 'attach'));
+  const source = method.measures ? measured(family, model) : {};
+  return adapt(model, method, smallOptions(method, more), source, { random: new Random(5, 'attach'), steps: 20 });
 }
 
 /** Moves every adapter value away from its start, so that zeros hide nothing. */

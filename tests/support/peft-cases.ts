@@ -1,5 +1,8 @@
 /** Adapters of every form that PEFT reads, made from seeds, so that a test and PEFT itself see the same bytes. */
-import { type AdapterFolder, type AdapterLayer, changeFromStart, type Matrix } from '../../src/formats/peft';
+import { type AdaptedLayer, type AdapterFolder, changeFromInit, type Matrix } from '../../src/formats/peft';
+import { adaloraForm } from '../../src/methods/forms/adalora';
+import { doraForm } from '../../src/methods/forms/dora';
+import { loraForm } from '../../src/methods/forms/lora';
 import { Random } from '../../src/tensor/random';
 
 /** Linear layers [out, in] of the tiny Llama in scripts/goldens/peft_roundtrip.py. */
@@ -22,44 +25,62 @@ const matrix = (random: Random, shape: number[]): Matrix => ({
   ),
 });
 
-function layersOf(ranks: readonly number[], name: string): AdapterLayer[] {
+/** @param alphas of each layer; the scale is what PEFT makes of them. */
+function layersOf(
+  ranks: readonly number[],
+  name: string,
+  alphas: readonly number[],
+  scaleOf: (alpha: number, rank: number) => number = (alpha, rank) => alpha / rank,
+): AdaptedLayer[] {
   const random = new Random(7, name);
   return Object.entries(PEFT_LAYERS).map(([layer, [out, fanIn]], i) => ({
     name: layer,
+    rank: ranks[i],
+    scale: scaleOf(alphas[i], ranks[i]),
     A: matrix(random, [ranks[i], fanIn]),
     B: matrix(random, [out, ranks[i]]),
   }));
 }
+
+const stabilised = (alpha: number, rank: number) => alpha / Math.sqrt(rank);
 
 const common = { base_model_name_or_path: 'tiny-llama', task_type: 'CAUSAL_LM' };
 const types = ['q_proj', 'v_proj', 'down_proj'];
 
 /** One adapter a form. */
 export function peftCases(): Record<string, AdapterFolder> {
-  const shifted = layersOf([2, 2, 2], 'shifted').map((layer) => ({ ...layer, alpha: 6 }));
-  const starts = layersOf([2, 2, 2], 'start');
+  const shifted = layersOf([2, 2, 2], 'shifted', [6, 6, 6], stabilised);
+  const inits = layersOf([2, 2, 2], 'start', [6, 6, 6], stabilised);
   const random = new Random(7, 'extra');
   return {
-    plain: { layers: layersOf([3, 3, 3], 'plain'), config: { ...common, r: 3, lora_alpha: 16, target_modules: types } },
+    plain: {
+      form: loraForm,
+      layers: layersOf([3, 3, 3], 'plain', [16, 16, 16]),
+      config: { ...common, r: 3, lora_alpha: 16, target_modules: types },
+    },
     patterns: {
-      layers: layersOf([4, 1, 3], 'patterns').map((layer, i) => ({ ...layer, alpha: [16, 16, 5][i] })),
+      form: loraForm,
+      layers: layersOf([4, 1, 3], 'patterns', [16, 16, 5], stabilised),
       config: { ...common, r: 4, lora_alpha: 16, use_rslora: true },
     },
     shifted: {
-      layers: shifted.map((layer, i) => changeFromStart(layer, starts[i], true)),
+      form: loraForm,
+      layers: shifted.map((layer, i) => changeFromInit({ ...layer, init: inits[i] })),
       config: { ...common, r: 4, lora_alpha: 6 * Math.SQRT2, use_rslora: true, target_modules: types },
     },
     dora: {
-      layers: layersOf([2, 2, 2], 'dora').map((layer) => ({
+      form: doraForm,
+      layers: layersOf([2, 2, 2], 'dora', [3, 3, 3]).map((layer) => ({
         ...layer,
-        magnitude: { shape: [layer.B.shape[0]], data: random.uniforms(layer.B.shape[0], 0.5, 1.5) },
+        extra: { magnitude: { shape: [layer.B.shape[0]], data: random.uniforms(layer.B.shape[0], 0.5, 1.5) } },
       })),
-      config: { ...common, r: 2, lora_alpha: 3, use_dora: true, target_modules: types },
+      config: { ...common, r: 2, lora_alpha: 3, target_modules: types },
     },
     adalora: {
-      layers: layersOf([3, 3, 3], 'adalora').map((layer) => ({
+      form: adaloraForm,
+      layers: layersOf([3, 3, 3], 'adalora', [8, 8, 8], (alpha, rank) => alpha / (rank + 1e-5)).map((layer) => ({
         ...layer,
-        E: { shape: [3, 1], data: Float32Array.of(random.normal(), 0, random.normal()) },
+        extra: { E: { shape: [3, 1], data: Float32Array.of(random.normal(), 0, random.normal()) } },
       })),
       config: {
         ...common,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../src/errors';
+import { adapt } from '../../src/methods/adapt';
 import { findMethod } from '../../src/methods/registry';
 import { randomModel } from '../../src/models/auto';
 import { baseNet, disposeModel } from '../../src/models/params';
@@ -142,7 +143,7 @@ describe('batches', () => {
     for (const compile of [false, true]) {
       const model = decoder();
       const method = findMethod('lora');
-      const adapters = method.attach(model, model.linears, {}, method.options.parse({ rank: 2 }), new Random(7));
+      const adapters = adapt(model, method, { rank: 2 }, {}, { random: new Random(7) });
       const data = bucketedTexts(texts(40, 16), [6, 10, 16], 0);
       const options = trainingSchema.parse({ steps: 24, batch: 4, lr: 1e-2, compile });
       const result = await train({ model, adapters, data, options, random: new Random(8) });

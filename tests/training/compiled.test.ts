@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
+import { adapt } from '../../src/methods/adapt';
 import type { Adapters } from '../../src/methods/method';
 import { allMethods, findMethod } from '../../src/methods/registry';
 import { disposeModel } from '../../src/models/params';
@@ -206,8 +207,7 @@ test('runs of one shape share a graph, whatever their weights and seeds', async 
   const losses = async (seed: number, compile: boolean): Promise<number[]> => {
     const model = source.make();
     for (const value of model.params.values()) tf.tidy(() => value.assign(tf.mul(value, 1 + seed / 100)));
-    const method = findMethod('lora');
-    const adapters = method.attach(model, model.linears, {}, method.options.parse({ rank: 2 }), new Random(seed));
+    const adapters = adapt(model, findMethod('lora'), { rank: 2 }, {}, { random: new Random(seed) });
     const options = trainingSchema.parse({ steps: 9, batch: 2, lr: 3e-3, compile });
     const { curve } = await train({ model, adapters, data: dataOf(source), options, random: new Random(seed) });
     adapters.dispose();

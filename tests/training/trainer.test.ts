@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { recordId, resolveSpec } from '../../src/experiments/spec';
+import { adapt } from '../../src/methods/adapt';
 import { findMethod } from '../../src/methods/registry';
 import { crossEntropy, squaredError } from '../../src/models/layers';
 import type { Model } from '../../src/models/model';
@@ -90,7 +91,7 @@ for (const [name, settings] of Object.entries(RUNS)) {
   for (const compile of [true, false]) {
     test(`${name}, ${compile ? 'compiled where it can be' : 'eager'}: losses, norms and weights of PyTorch`, async () => {
       const model = network();
-      const adapters = findMethod('full').attach(model, model.linears, {}, {}, new Random(1));
+      const adapters = adapt(model, findMethod('full'), {}, {}, { random: new Random(1) });
       const steps = golden.runs.plain.losses.length;
       const common = { steps, batch: golden.batch, lr: 3e-3, warmup: 0, clip: 0.5, weightDecay: 0.01, compile };
       const options = trainingSchema.parse({ ...common, ...settings });
@@ -180,7 +181,7 @@ test('what a method or a task cannot have is refused by name', async () => {
   );
   const model = network();
   const regression = { ...model, loss: squaredLoss(model) };
-  const adapters = findMethod('lora').attach(regression, model.linears, {}, { rank: 2, alpha: 2 }, new Random(1));
+  const adapters = adapt(regression, findMethod('lora'), { rank: 2, alpha: 2 }, {}, { random: new Random(1) });
   const options = trainingSchema.parse({ steps: 2, batch: 8, labelSmoothing: 0.1 });
   await assert.rejects(
     train({ model: regression, adapters, data: inOrder, options, random: new Random(1) }),

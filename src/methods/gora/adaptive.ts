@@ -1,5 +1,5 @@
 /**
- * GoRA's two automatic settings: the size γ of the start and the number N of batches behind the gradient.
+ * GoRA's two automatic settings: the size γ of the init and the number N of batches behind the gradient.
  * Deviations: the loss that γ must beat is measured with B = 0 (the authors' code measures it after B is set),
  * and a relative change has no 1e-8 in its denominator, which would hide every change of small importances.
  */
@@ -12,7 +12,7 @@ import { type ImportanceOptions, measureImportance, type Score } from './importa
 export const gammaCandidates: readonly number[] = Array.from({ length: 52 }, (_, k) => 0.8 ** k);
 
 export interface GammaChoice {
-  /** 0 when no start lowers the loss: plain LoRA's B = 0. */
+  /** 0 when no init lowers the loss: plain LoRA's B = 0. */
   readonly gamma: number;
   readonly loss: number;
   /** Loss with B = 0. */

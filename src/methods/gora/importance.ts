@@ -9,7 +9,7 @@ import { param } from '../../models/params';
 import { interruptible } from '../../processes/interrupt';
 import { svd } from '../../tensor/linalg';
 import type { Random } from '../../tensor/random';
-import { topSingular } from '../svd-start';
+import { topSingular } from '../svd-init';
 
 /** What a metric sees of one layer. */
 export interface ImportanceInput {

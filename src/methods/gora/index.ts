@@ -1,23 +1,27 @@
-/** GoRA (He et al. 2025): gradient-driven ranks and start, base weights untouched. */
-import * as tf from '@tensorflow/tfjs';
+/** GoRA (He et al. 2025): gradient-driven ranks and init, base weights untouched. */
 import { UserError } from '../../errors';
-import type { LinearLayer, Model } from '../../models/model';
+import type { AdaptedLayer } from '../../formats/peft-layer';
+import type { LinearLayer, Model, Net } from '../../models/model';
 import { param } from '../../models/params';
 import { Random } from '../../tensor/random';
-import { checkRank, LoraAdapters, type LoraStart } from '../lora-adapters';
-import type { Evidence, Method } from '../method';
+import { LoraAdapters } from '../forms/lora';
+import type { GradientEvidence, GradientWatch } from '../gradients';
+import { checkRank, initOf } from '../init';
+import type { Measure } from '../measure';
+import { defineMethod, type Site } from '../method';
 import { chooseGamma, convergenceWatch } from './adaptive';
 import { adapterParameters, advantages, allocateRanks } from './allocation';
 import { measureImportance } from './importance';
-import { type GoraOptions, goraOptions, rankBounds } from './options';
+import { compress, initA, stepFactor } from './init';
+import { type GoraOptions, goraOptions, goraRecordNames, rankBounds } from './options';
 import { readRanks } from './ranks-file';
-import { compress, startA, stepFactor } from './start';
 
 type GradientOf = (layer: LinearLayer) => Float32Array;
+type MeanGradients = Pick<GradientEvidence, 'gradients'>;
 
-function gradientsOf(evidence: Evidence): GradientOf {
+function gradientsOf({ gradients }: MeanGradients): GradientOf {
   return (layer) => {
-    const gradient = evidence.gradients?.get(layer.name);
+    const gradient = gradients.get(layer.name);
     if (!gradient) throw new UserError(`GoRA needs the mean gradient of ${layer.name}, and none was estimated`);
     return gradient;
   };
@@ -38,11 +42,11 @@ export interface Allocation {
 export function goraRanks(
   model: Model,
   targets: readonly LinearLayer[],
-  evidence: Evidence,
+  measured: MeanGradients,
   o: GoraOptions,
   random: Random,
 ): Allocation {
-  const gradientOf = gradientsOf(evidence);
+  const gradientOf = gradientsOf(measured);
   const bounds = rankBounds(o);
   const scores = measureImportance(model, targets, gradientOf, o, bounds.maxRank, random);
   const shares = advantages(scores, o);
@@ -60,50 +64,67 @@ function scaleOf(o: GoraOptions, rank: number): number {
   return o.alpha / (o.rankStabilised ? Math.sqrt(counted) : counted);
 }
 
-interface Start extends LoraStart {
-  /** B for γ = 1, [out, r]. */
-  readonly unit: Float32Array;
+/** The init of one layer as a function of γ. */
+interface Init {
+  /** A, and B = γ · (its value at γ = 1). */
+  at(gamma: number): AdaptedLayer;
+  /** What the compression of the gradient missed. */
   readonly error: number;
 }
 
-function startOf(
+function initLayer(
   model: Model,
   layer: LinearLayer,
   rank: number,
   gradientOf: GradientOf,
   o: GoraOptions,
   random: Random,
-) {
+): Init {
   checkRank(layer, rank);
   const scale = scaleOf(o, rank);
   const gradient = () => gradientOf(layer);
   const weight = () => param(model, layer.weight).dataSync() as Float32Array;
-  const a = startA(o.initA, layer, rank, weight, gradient, random.fork(layer.name));
-  const zero = { layer, rank, scale, a, b: new Float32Array(layer.out * rank) };
-  if (o.start === 'zero') return { ...zero, unit: zero.b, error: 1 };
+  const a = initA(o.initA, layer, rank, weight, gradient, random.fork(layer.name));
+  if (o.init === 'zero') return { at: () => initOf(layer, rank, scale, a), error: 1 };
   const { b, error } = compress(gradient(), a, layer, rank);
-  const factor = o.startScale === 'step' ? stepFactor(1, layer.in, rank, scale) : 1 / o.alpha;
-  return { ...zero, unit: Float32Array.from(b, (v) => -factor * v), error };
+  const factor = o.initScale === 'step' ? stepFactor(1, layer.in, rank, scale) : 1 / o.alpha;
+  const unit = Float32Array.from(b, (v) => -factor * v);
+  const at = (gamma: number) => {
+    const single = Math.fround(gamma); // as a device would multiply
+    return initOf(
+      layer,
+      rank,
+      scale,
+      a,
+      unit.map((v) => v * single),
+    );
+  };
+  return { at, error };
 }
 
-/** Sets every B to γ·(its value at γ = 1). */
-function setGamma(adapters: LoraAdapters, starts: readonly Start[], gamma: number): void {
-  const values = new Map(adapters.trainable.map(({ name, value }) => [name, value]));
-  for (const { layer, rank, unit } of starts) {
-    tf.tidy(() => values.get(`${layer.name}.lora_B`)?.assign(tf.mul(tf.tensor2d(unit, [layer.out, rank]), gamma)));
-  }
+/** What GoRA measures: the mean gradients, and the loss on a batch where γ is to be chosen by it. */
+export interface GoraMeasured extends GradientEvidence {
+  readonly probe?: (net: Net) => number;
+}
+
+/** Mean gradients over N batches, or fewer where importances settle before (adaptive N). */
+export function prepareGora(measure: Measure, o: GoraOptions, { model, targets }: Site): GoraMeasured {
+  const measured = measure.gradients({ batches: o.gradientBatches, afterBatch: watchGora(model, targets, o) });
+  return o.adaptiveGamma ? { ...measured, probe: measure.probe() } : measured;
 }
 
 /** γ that lowers the loss of the first batch most. */
-function adaptGamma(adapters: LoraAdapters, starts: readonly Start[], evidence: Evidence) {
-  const { probeLoss } = evidence;
-  if (!probeLoss) throw new UserError('adaptiveGamma needs the loss on a training batch, and no batch was given');
-  const choice = chooseGamma((gamma) => {
-    setGamma(adapters, starts, gamma);
-    return probeLoss(adapters.net);
+function adaptGamma(probe: GoraMeasured['probe'], make: (gamma: number) => LoraAdapters) {
+  if (!probe) throw new UserError('adaptiveGamma needs the loss on a training batch, and no batch was given');
+  const { gamma, loss, base } = chooseGamma((gamma) => {
+    const adapters = make(gamma);
+    try {
+      return probe(adapters.net);
+    } finally {
+      adapters.dispose();
+    }
   });
-  setGamma(adapters, starts, choice.gamma);
-  return { gamma: choice.gamma, probeLoss: choice.loss, probeLossAtZero: choice.base };
+  return { gamma, probeLoss: loss, probeLossAtZero: base };
 }
 
 /**
@@ -123,58 +144,51 @@ export function checkGora(targets: readonly LinearLayer[], o: GoraOptions): void
   }
 }
 
-export function attachGora(
+/** Ranks, A, and B(γ). */
+export function initGora(
   method: string,
-  model: Model,
-  targets: readonly LinearLayer[],
-  evidence: Evidence,
+  { model, targets, random }: Site,
   o: GoraOptions,
-  random: Random,
+  measured: GoraMeasured,
 ): LoraAdapters {
-  checkGora(targets, o);
-  const gradientOf = gradientsOf(evidence);
-  const { ranks, importances } = goraRanks(model, targets, evidence, o, random);
-  const starts = targets.flatMap((layer, i) =>
-    ranks[i] > 0 ? [startOf(model, layer, ranks[i], gradientOf, o, random)] : [],
+  const gradientOf = gradientsOf(measured);
+  const { ranks, importances } = goraRanks(model, targets, measured, o, random);
+  const inits = targets.flatMap((layer, i) =>
+    ranks[i] > 0 ? [initLayer(model, layer, ranks[i], gradientOf, o, random)] : [],
   );
-  if (starts.length === 0) throw new UserError('every layer got rank 0: raise minRank or rank');
+  if (inits.length === 0) throw new UserError('every layer got rank 0: raise minRank or rank');
   const uniform = targets.map(() => o.rank);
   const notes: Record<string, unknown> = {
     ...rankBounds(o),
     budget: adapterParameters(targets, uniform),
     spent: adapterParameters(targets, ranks),
-    batches: evidence.gradientBatches,
-    layersWithoutAdapter: targets.length - starts.length,
+    batches: measured.gradientBatches,
+    layersWithoutAdapter: targets.length - inits.length,
   };
-  const adapters = new LoraAdapters(model, starts, { method, importances, notes, rankStabilised: o.rankStabilised });
-  if (o.start === 'zero') return adapters;
-  notes.compressionError = starts.reduce((sum, start) => sum + start.error, 0) / starts.length;
-  try {
-    if (o.adaptiveGamma) Object.assign(notes, adaptGamma(adapters, starts, evidence));
-    else {
-      setGamma(adapters, starts, o.gamma);
-      notes.gamma = o.gamma;
-    }
-  } catch (error) {
-    adapters.dispose();
-    throw error;
-  }
-  return adapters;
+  const make = (gamma: number) => {
+    const layers = inits.map((init) => init.at(gamma));
+    return new LoraAdapters(model, layers, { method, importances, notes, rankStabilised: o.rankStabilised });
+  };
+  if (o.init === 'zero') return make(0);
+  notes.compressionError = inits.reduce((sum, { error }) => sum + error, 0) / inits.length;
+  Object.assign(notes, o.adaptiveGamma ? adaptGamma(measured.probe, make) : { gamma: o.gamma });
+  return make(notes.gamma as number);
 }
 
 /** The rule of adaptive N, or undefined when N is fixed. */
-export function watchGora(model: Model, targets: readonly LinearLayer[], o: GoraOptions) {
+export function watchGora(model: Model, targets: readonly LinearLayer[], o: GoraOptions): GradientWatch | undefined {
   if (!o.adaptiveBatches) return undefined;
   return convergenceWatch(model, targets, o, rankBounds(o).maxRank, new Random(0, 'watch'));
 }
 
-export const gora: Method<GoraOptions> = {
+export const gora = defineMethod({
   name: 'gora',
   title: 'GoRA',
   reference: 'He et al. 2025, algorithm 1',
-  needs: ['gradients'],
+  measures: 'gradients',
   options: goraOptions,
+  recordNames: goraRecordNames,
   check: checkGora,
-  watchGradients: watchGora,
-  attach: (model, targets, evidence, o, random) => attachGora('gora', model, targets, evidence, o, random),
-};
+  prepare: prepareGora,
+  init: (site, o, measured) => initGora('gora', site, o, measured),
+});

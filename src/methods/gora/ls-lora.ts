@@ -1,19 +1,20 @@
-/** LS-LoRA: GoRA's ranks from the sensitivity |W ⊙ G| with LoRA's own start, B = 0 (baseline of GoRA's follow-up). */
-import type { Method } from '../method';
-import { attachGora, checkGora, watchGora } from './index';
-import { type GoraOptions, goraOptions } from './options';
+/** LS-LoRA: GoRA's ranks from the sensitivity |W ⊙ G| with LoRA's own init, B = 0 (baseline of GoRA's follow-up). */
+import { defineMethod } from '../method';
+import { checkGora, initGora, prepareGora } from './index';
+import { goraOptions, goraRecordNames } from './options';
 
 const options = goraOptions.safeExtend({
-  start: goraOptions.shape.start.default('zero'),
+  init: goraOptions.shape.init.default('zero'),
 });
 
-export const lsLora: Method<GoraOptions> = {
+export const lsLora = defineMethod({
   name: 'ls-lora',
   title: 'LS-LoRA',
   reference: 'layer sensitivity ranks, after He et al. 2025, §3.2',
-  needs: ['gradients'],
+  measures: 'gradients',
   options,
+  recordNames: goraRecordNames,
   check: checkGora,
-  watchGradients: watchGora,
-  attach: (model, targets, evidence, o, random) => attachGora('ls-lora', model, targets, evidence, o, random),
-};
+  prepare: prepareGora,
+  init: (site, o, measured) => initGora('ls-lora', site, o, measured),
+});

@@ -10,7 +10,7 @@ export const goraOptions = z
     alpha: alphaOption,
     minRank: z.int().nonnegative().optional().describe('r_min; default r/2. 0 lets a layer go without adapter'),
     maxRank: z.int().positive().optional().describe('r_max; default 4r'),
-    gamma: z.number().nonnegative().default(0.05).describe('γ, size of the start as a share of the gradient'),
+    gamma: z.number().nonnegative().default(0.05).describe('γ, size of the init as a share of the gradient'),
     adaptiveGamma: z.boolean().default(false).describe('choose γ = 0.8ᵏ by the loss on the first batch'),
     gradientBatches: z.int().positive().default(32).describe('N, batches the gradient is averaged over'),
     adaptiveBatches: z.boolean().default(false).describe('stop before N when importances have settled'),
@@ -31,25 +31,28 @@ export const goraOptions = z
     initA: z
       .enum(['kaiming', 'gaussian', 'weight-svd', 'gradient-svd'])
       .default('kaiming')
-      .describe('start of A; the SVDs take the leading right singular vectors'),
-    startScale: z.enum(['step', 'fixed']).default('step').describe('fixed: B times γ/α whatever the layer'),
+      .describe('init of A; the SVDs take the leading right singular vectors'),
+    initScale: z.enum(['step', 'fixed']).default('step').describe('fixed: B times γ/α whatever the layer'),
     rankStabilised: z.boolean().default(true).describe('scale α/√r instead of α/r'),
     ownScale: z.boolean().default(true).describe("scale by the layer's own rank instead of the reference rank"),
     allocation: z.enum(['importance', 'uniform']).default('importance').describe('uniform: initialisation only'),
-    start: z.enum(['gradient', 'zero']).default('gradient').describe('zero: allocation only, B = 0'),
+    init: z.enum(['gradient', 'zero']).default('gradient').describe('of B; zero: allocation only'),
     ranksFrom: z.string().optional().describe('JSON file (a run record or rank.json) whose ranks to use'),
   })
   .superRefine((o, context) => {
     const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
     const { minRank, maxRank } = rankBounds(o);
     if (minRank > maxRank) refuse('minRank', `${minRank} is above maxRank ${maxRank}`);
-    if (o.adaptiveGamma && o.start === 'zero') refuse('adaptiveGamma', 'has no effect with start zero: choose one');
-    if (o.adaptiveGamma && o.startScale === 'fixed') refuse('adaptiveGamma', 'needs startScale step');
+    if (o.adaptiveGamma && o.init === 'zero') refuse('adaptiveGamma', 'has no effect with init zero: choose one');
+    if (o.adaptiveGamma && o.initScale === 'fixed') refuse('adaptiveGamma', 'needs initScale step');
     if (o.adaptiveBatches && o.minBatches > o.gradientBatches) {
       refuse('minBatches', `${o.minBatches} is above gradientBatches ${o.gradientBatches}`);
     }
     if (o.ranksFrom && o.allocation === 'uniform') refuse('ranksFrom', 'contradicts allocation uniform: choose one');
   });
+
+/** Records name these as they were called when the first were made. */
+export const goraRecordNames = { init: 'start', initScale: 'startScale' };
 
 export type GoraOptions = z.infer<typeof goraOptions>;
 

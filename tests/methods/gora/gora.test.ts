@@ -7,12 +7,12 @@ import * as tf from '@tensorflow/tfjs';
 import { mfcc } from '../../../src/data/mfcc';
 import { UserError } from '../../../src/errors';
 import { readWav } from '../../../src/formats/wav';
-import { gora } from '../../../src/methods/gora';
+import { adapt } from '../../../src/methods/adapt';
+import { gora, watchGora } from '../../../src/methods/gora';
 import { chooseGamma, gammaCandidates, settled } from '../../../src/methods/gora/adaptive';
 import { lsLora } from '../../../src/methods/gora/ls-lora';
 import { type GoraOptions, goraOptions } from '../../../src/methods/gora/options';
 import { estimateGradients, probeOn } from '../../../src/methods/gradients';
-import type { Evidence } from '../../../src/methods/method';
 import { loadModel } from '../../../src/models/load';
 import type { Model } from '../../../src/models/model';
 import { baseNet, disposeModel } from '../../../src/models/params';
@@ -20,6 +20,7 @@ import { startBackend } from '../../../src/tensor/backend';
 import type { Batch } from '../../../src/tensor/batch';
 import { Random } from '../../../src/tensor/random';
 import { dataFile } from '../../support/data';
+import { type Given, given } from '../../support/models';
 import { tempDir } from '../../support/temp';
 import { weightsIn } from '../../support/weights';
 import { encoderBatch, SMALL, smallEncoder } from './support';
@@ -29,7 +30,7 @@ before(() => startBackend());
 const batchesOf = (n: number, size = 4) => Array.from({ length: n }, (_, i) => encoderBatch(SMALL, size, i + 1));
 
 /** Runs the body with a small encoder, two batches and their gradients; checks that nothing is left behind. */
-function withSmall(body: (model: Model, batches: Batch[], evidence: Evidence) => void, seed = 1): void {
+function withSmall(body: (model: Model, batches: Batch[], evidence: Given) => void, seed = 1): void {
   const atStart = tf.memory().numTensors;
   const model = smallEncoder(seed);
   const batches = batchesOf(2);
@@ -40,14 +41,14 @@ function withSmall(body: (model: Model, batches: Batch[], evidence: Evidence) =>
   assert.equal(tf.memory().numTensors, atStart, 'tensors left behind');
 }
 
-const attach = (model: Model, evidence: Evidence, options: Record<string, unknown> = {}, seed = 1) =>
-  gora.attach(model, model.linears, evidence, goraOptions.parse({ rank: 2, ...options }), new Random(seed, 'method'));
+const attach = (model: Model, evidence: Given, options: Record<string, unknown> = {}, seed = 1) =>
+  adapt(model, gora, { rank: 2, ...options }, given(evidence), { random: new Random(seed, 'method') });
 
 const meanLoss = (model: Model, net: Parameters<Model['loss']>[0], batches: readonly Batch[]) =>
   batches.reduce((sum, batch) => sum + probeOn(model, batch)(net), 0) / batches.length;
 
 /** ⟨ΔW₀, G⟩ and the lengths of both, over all layers. */
-function alignment(adapters: ReturnType<typeof attach>, evidence: Evidence) {
+function alignment(adapters: ReturnType<typeof attach>, evidence: Given) {
   let inner = 0;
   let change = 0;
   let gradient = 0;
@@ -89,8 +90,7 @@ test('KWT-1 on real speech with moved labels: the start lowers the loss', async 
   const clips = wavs.map((wav) => tf.tensor3d(mfcc(readWav(wav as string).samples, frontend), [1, 98, 40]));
   const batch: Batch = { features: tf.concat(clips), labels: tf.tensor1d([0, 5, 2, 7], 'int32') };
   const evidence = estimateGradients(model, model.linears, [batch]);
-  const o = goraOptions.parse({ gamma: 1e-3 });
-  const adapters = gora.attach(model, model.linears, evidence, o, new Random(1));
+  const adapters = adapt(model, gora, { gamma: 1e-3 }, given(evidence), { random: new Random(1) });
   const lossAfter = probeOn(model, batch)(adapters.net);
   assert.ok(lossAfter < evidence.loss, `${evidence.loss} → ${lossAfter}`);
   const ranks = [...(adapters.ranks?.values() ?? [])];
@@ -161,7 +161,7 @@ test('scales: α/√r or α/r, by the own or the reference rank; the start keeps
       assert.ok(Math.abs(ratio - reference.ratio) < 1e-5);
     }
     // fixed: ΔW₀ = −s·(γ/α)·G·P, so ‖ΔW₀‖ no longer grows with √in
-    assert.ok(size({ startScale: 'fixed' }).ratio < 0.5 * reference.ratio);
+    assert.ok(size({ initScale: 'fixed' }).ratio < 0.5 * reference.ratio);
   });
 });
 
@@ -202,7 +202,7 @@ test('adaptive N: stops once importances have settled, never before minBatches',
   const same = Array.from({ length: 6 }, () => encoderBatch(SMALL, 2, 1));
   const run = (options: Partial<GoraOptions>, batches: readonly Batch[]) => {
     const o = goraOptions.parse({ adaptiveBatches: true, gradientBatches: batches.length, ...options });
-    const afterBatch = gora.watchGradients?.(model, model.linears, o);
+    const afterBatch = watchGora(model, model.linears, o);
     return estimateGradients(model, model.linears, batches, { batches: o.gradientBatches, afterBatch }).gradientBatches;
   };
   assert.equal(run({}, same), 3);
@@ -210,7 +210,7 @@ test('adaptive N: stops once importances have settled, never before minBatches',
   const different = batchesOf(6, 1);
   assert.equal(run({ convergence: 1e-9 }, different), 6);
   assert.ok(run({ convergence: 0.9 }, different) < 6);
-  assert.equal(gora.watchGradients?.(model, model.linears, goraOptions.parse({})), undefined);
+  assert.equal(watchGora(model, model.linears, goraOptions.parse({})), undefined);
   tf.dispose([...same, ...different] as never);
   disposeModel(model);
 });
@@ -223,8 +223,8 @@ test('ablations: uniform ranks with the gradient start; gradient ranks with B = 
     uniform.dispose();
     const base = meanLoss(model, baseNet(model), batches);
     const full = attach(model, evidence);
-    const zero = attach(model, evidence, { start: 'zero' });
-    const ls = lsLora.attach(model, model.linears, evidence, lsLora.options.parse({ rank: 2 }), new Random(1));
+    const zero = attach(model, evidence, { init: 'zero' });
+    const ls = adapt(model, lsLora, { rank: 2 }, given(evidence), { random: new Random(1) });
     assert.equal(ls.method, 'ls-lora');
     for (const adapters of [zero, ls]) {
       assert.deepEqual(adapters.ranks, full.ranks);
@@ -253,8 +253,8 @@ test('minRank 0: a layer without importance goes without adapter and keeps its b
     adapters.dispose();
     const nothing = new Map([...gradients].map(([name, values]) => [name, values.map(() => 0)]));
     const one = [model.linears[0]];
-    const o = goraOptions.parse({ rank: 1, minRank: 0, ranksFrom: undefined, share: 'linear' });
-    const alone = gora.attach(model, one, { gradients: nothing }, o, new Random(1));
+    const o = { rank: 1, minRank: 0, ranksFrom: undefined, share: 'linear' } as const;
+    const alone = adapt(model, gora, o, given({ gradients: nothing }), { targets: one, random: new Random(1) });
     assert.deepEqual([...(alone.ranks?.values() ?? [])], [1], 'no importance anywhere: equal shares');
     alone.dispose();
   });
@@ -324,8 +324,8 @@ test('contradicting options are refused and named', () => {
     [{ rank: 8, maxRank: 3 }, 'minRank', /4 is above maxRank 3/],
     [{ gamma: -1 }, 'gamma', /0/],
     [{ gamma: Number.NaN }, 'gamma', /NaN|number/],
-    [{ adaptiveGamma: true, start: 'zero' }, 'adaptiveGamma', /start zero/],
-    [{ adaptiveGamma: true, startScale: 'fixed' }, 'adaptiveGamma', /step/],
+    [{ adaptiveGamma: true, init: 'zero' }, 'adaptiveGamma', /init zero/],
+    [{ adaptiveGamma: true, initScale: 'fixed' }, 'adaptiveGamma', /step/],
     [{ adaptiveBatches: true, gradientBatches: 2 }, 'minBatches', /above gradientBatches 2/],
     [{ ranksFrom: 'x.json', allocation: 'uniform' }, 'ranksFrom', /uniform/],
   ];

@@ -2,16 +2,11 @@
 
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
-import { gradientOp } from '../tensor/grad';
+import type { AdaptedLayer } from '../../formats/peft-layer';
+import { gradientOp } from '../../tensor/grad';
 
-/** A change s·B·A of a weight [out, in]. */
-export interface Factors {
-  /** [rank, in] */
-  readonly A: Tensor2D;
-  /** [out, rank] */
-  readonly B: Tensor2D;
-  readonly scale: number;
-}
+/** What a change s·B·A of a weight [out, in] is made of. */
+type Factors = Pick<AdaptedLayer<Tensor2D>, 'A' | 'B' | 'scale'>;
 
 /** s·(x·Aᵀ)·Bᵀ, scaled on the smallest factor. x [n, in] → [n, out]. */
 export function lowRank(x: Tensor2D, { A, B, scale }: Factors): Tensor2D {

@@ -1,4 +1,4 @@
-/** Starting values from singular triplets, shared by PiSSA, LoRA-GA and LoRA-One. */
+/** Inits from singular triplets, shared by PiSSA, LoRA-GA and LoRA-One. */
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { UserError } from '../errors';
@@ -7,7 +7,7 @@ import { interruptible } from '../processes/interrupt';
 import type { HostMatrix } from '../tensor/linalg';
 import type { Random } from '../tensor/random';
 import { type PartialSvd, randomisedSvd } from '../tensor/randomised-svd';
-import type { Evidence } from './method';
+import type { GradientEvidence } from './gradients';
 
 export const svdOption = z
   .enum(['auto', 'exact', 'randomised'])
@@ -61,8 +61,12 @@ export function columnsFrom(u: HostMatrix, pairs: readonly number[], length: (k:
 export const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 /** @throws UserError when no gradient of the layer was estimated, or it is zero everywhere. */
-export function gradientOf(evidence: Evidence, layer: LinearLayer, method: string): Float32Array {
-  const gradient = evidence.gradients?.get(layer.name);
+export function gradientOf(
+  { gradients }: Pick<GradientEvidence, 'gradients'>,
+  layer: LinearLayer,
+  method: string,
+): Float32Array {
+  const gradient = gradients.get(layer.name);
   if (!gradient) throw new UserError(`${method} needs the mean gradient of ${layer.name}, and none was estimated`);
   if (gradient.some((value) => value !== 0)) return gradient;
   throw new UserError(

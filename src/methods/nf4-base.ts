@@ -1,9 +1,10 @@
 /**
- * Methods over a 4-bit base: QLoRA (Dettmers et al. 2023) and QGoRA (GoRA §4: gradients and start on the full
- * weights, then the base in NF4), and any other method whose adapters only read the base through its layers.
+ * A base in four bits: QLoRA (Dettmers et al. 2023) and QGoRA (GoRA §4: gradients and init on the full weights, then
+ * the base in NF4), and any other method whose adapters only read the base through its layers. Four bits are a property
+ * of the layer (`StoredWeight` in models/params.ts): whoever asks for what it computes gets it.
  *
  * A method that shifts its base (LoRA-GA, PiSSA, OLoRA) shifts it in float32 first; the shifted base is quantised
- * and the error of that is in the notes. Merging turns the merged layers back to float32 first.
+ * and the error of that is in the notes.
  */
 
 import * as tf from '@tensorflow/tfjs';
@@ -12,8 +13,7 @@ import type { LinearLayer, Model } from '../models/model';
 import { param, storedWeights, variable } from '../models/params';
 import { quantiseNf4 } from '../tensor/nf4';
 import { type Nf4Place, type Nf4Tensor, storeNf4 } from '../tensor/nf4-tensor';
-import type { Random } from '../tensor/random';
-import type { Adapters, Evidence, Method } from './method';
+import type { Adapters, Method } from './method';
 
 /** What quantising the base did. */
 export interface Nf4Facts {
@@ -29,11 +29,7 @@ export interface Nf4Facts {
 /** Weights of a model in NF4. */
 export interface Nf4Base {
   readonly facts: Nf4Facts;
-  /** Gives these weights their float32 variables back, holding the dequantised values. */
-  expand(weights: Iterable<string>): void;
-  /** Drops those variables again; the 4-bit values are unchanged. */
-  collapse(weights: Iterable<string>): void;
-  /** Expands all weights and frees the 4-bit values. */
+  /** Gives all weights their float32 variables back, holding the dequantised values, and frees the 4-bit values. */
   release(): void;
 }
 
@@ -83,29 +79,18 @@ export function quantiseBase(model: Model, layers: readonly LinearLayer[], place
     throw error;
   }
   const stored = storedWeights(model);
-  const collapse = (names: Iterable<string>) => {
-    for (const name of names) {
-      const found = packed.get(name);
-      if (!found || stored.has(name)) continue;
-      model.params.get(name)?.dispose();
-      model.params.delete(name);
-      stored.set(name, found.tensor);
-    }
-  };
-  const expand = (names: Iterable<string>) => {
-    for (const name of names) {
-      const found = packed.get(name);
-      if (found && stored.delete(name)) model.params.set(name, variable(found.tensor.value()));
-    }
-  };
-  collapse(packed.keys());
+  for (const [name, { tensor }] of packed) {
+    model.params.get(name)?.dispose();
+    model.params.delete(name);
+    stored.set(name, tensor);
+  }
   return {
     facts: factsOf([...packed.values()]),
-    expand,
-    collapse,
     release: () => {
-      expand(packed.keys());
-      for (const { tensor } of packed.values()) tensor.dispose();
+      for (const [name, { tensor }] of packed) {
+        if (stored.delete(name)) model.params.set(name, variable(tensor.value()));
+        tensor.dispose();
+      }
       packed.clear();
     },
   };
@@ -121,29 +106,27 @@ export interface Nf4Options {
 }
 
 /**
- * Attaches a method on the full weights, then puts the base into NF4.
- * `merge` turns the target layers to float32 for as long as they are merged. `dispose` gives a float32 base back:
- * the one before, or without `keepOriginal` the dequantised one.
+ * Makes adapters on the full weights, then puts the base into NF4. The adapters are the method's own object: it works on
+ * any form of base, merges through float32, and its `dispose` gives a float32 base back: the one before, or without
+ * `keepOriginal` the dequantised one.
  * @throws UserError for methods that train the base or compute with its float32 values (full fine-tuning).
  */
-export function attachOnNf4<O>(
-  method: Method<O>,
+export function baseInNf4(
   model: Model,
-  targets: readonly LinearLayer[],
-  evidence: Evidence,
-  options: O,
-  random: Random,
+  method: Pick<Method, 'title'>,
+  make: () => Adapters,
   { keepOriginal = true, layers = model.linears, place }: Nf4Options = {},
 ): Adapters {
   const originals = new Map<string, Float32Array>();
   if (keepOriginal) {
     for (const { weight } of layers) originals.set(weight, param(model, weight).dataSync().slice() as Float32Array);
   }
-  const inner = method.attach(model, targets, evidence, options, random);
+  const adapters = make();
+  const free = adapters.dispose.bind(adapters);
   let base: Nf4Base | null = null;
-  const dispose = () => {
+  const restore = () => {
     base?.release();
-    inner.dispose(); // undoes a shift, in float32
+    free(); // undoes a shift, in float32
     for (const [name, values] of originals) {
       const weight = param(model, name);
       tf.tidy(() => weight.assign(tf.tensor(values, weight.shape)));
@@ -151,15 +134,23 @@ export function attachOnNf4<O>(
     originals.clear();
   };
   try {
-    refuseBaseTraining(method, inner);
+    refuseBaseTraining(method, adapters);
     base = quantiseBase(model, layers, place);
-    inner.baseChanged?.();
-    refuseBaseReading(method, inner);
+    adapters.baseChanged?.();
+    refuseBaseReading(method, adapters);
   } catch (error) {
-    dispose();
+    restore();
     throw error;
   }
-  return overNf4(inner, base, dispose);
+  Object.assign(adapters.notes, base.facts);
+  let disposed = false;
+  adapters.dispose = () => {
+    if (disposed) return;
+    disposed = true;
+    adapters.unmerge();
+    restore();
+  };
+  return adapters;
 }
 
 function refuseBaseTraining({ title }: Pick<Method, 'title'>, { trainable }: Adapters): void {
@@ -180,48 +171,4 @@ function refuseBaseReading({ title }: Pick<Method, 'title'>, { net, targets }: A
     if (!(error instanceof UserError)) throw error;
     throw new UserError(`${title} computes with float32 base weights. Use base float32`, { cause: error });
   }
-}
-
-/** The same adapters, with merging through float32. */
-function overNf4(inner: Adapters, base: Nf4Base, dispose: () => void): Adapters {
-  const weights = inner.targets.map((layer) => layer.weight);
-  let disposed = false;
-  const { state, penalty, rewriteGradients, afterStep } = inner;
-  return {
-    method: inner.method,
-    targets: inner.targets,
-    trainable: inner.trainable,
-    get ranks() {
-      return inner.ranks;
-    },
-    get importances() {
-      return inner.importances;
-    },
-    get notes() {
-      return { ...inner.notes, ...base.facts };
-    },
-    net: inner.net,
-    delta: (layer) => inner.delta(layer),
-    merge: () => {
-      base.expand(weights);
-      try {
-        inner.merge();
-      } catch (error) {
-        base.collapse(weights);
-        throw error;
-      }
-    },
-    unmerge: () => {
-      inner.unmerge();
-      base.collapse(weights);
-    },
-    ...(state && { state: () => state.call(inner) }),
-    ...(penalty && { penalty: () => penalty.call(inner) }),
-    ...(rewriteGradients && { rewriteGradients: (gradients) => rewriteGradients.call(inner, gradients) }),
-    ...(afterStep && { afterStep: (step, gradients) => afterStep.call(inner, step, gradients) }),
-    dispose: () => {
-      if (!disposed) dispose();
-      disposed = true;
-    },
-  };
 }

@@ -1,5 +1,5 @@
 /**
- * GoRA's start: A at random, B the gradient compressed onto A's row space (paper §3.3, eq. 9–12).
+ * GoRA's init: A at random, B the gradient compressed onto A's row space (paper §3.3, eq. 9–12).
  *
  *   B = −ξ·G·Aᵀ(A·Aᵀ)⁻¹,  ξ = γ·√in / α,  so with s = α/√r   ΔW₀ = s·B·A = −γ·√(in/r)·G·P,  P = Aᵀ(A·Aᵀ)⁻¹A,
  * and ‖ΔW₀‖ ≈ γ‖G‖: one compressed gradient step of size γ, whatever α and A's scale.
@@ -11,8 +11,8 @@ import { UserError } from '../../errors';
 import type { LinearLayer } from '../../models/model';
 import { gram, solveRight } from '../../tensor/linalg';
 import type { Random } from '../../tensor/random';
-import { kaimingUniform } from '../lora-adapters';
-import { range, rowsFrom, topSingular } from '../svd-start';
+import { kaimingUniform } from '../init';
+import { range, rowsFrom, topSingular } from '../svd-init';
 import type { GoraOptions } from './options';
 
 /** G·Aᵀ(A·Aᵀ)⁻¹, the solution of min ‖B·A − G‖, and what it misses. */
@@ -67,8 +67,8 @@ export function stepFactor(gamma: number, fanIn: number, rank: number, scale: nu
   return (gamma * Math.sqrt(fanIn / rank)) / scale;
 }
 
-/** A [r, in] of a layer. The SVD starts are diag(σ)·Vᵀ of the weight or the gradient. */
-export function startA(
+/** A [r, in] of a layer. The SVD inits are diag(σ)·Vᵀ of the weight or the gradient. */
+export function initA(
   kind: GoraOptions['initA'],
   layer: LinearLayer,
   rank: number,

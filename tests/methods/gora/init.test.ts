@@ -1,8 +1,8 @@
-/** GoRA's start: least squares, closed form, descent, over random shapes. */
+/** GoRA's init: least squares, closed form, descent, over random shapes. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { compress, startA, stepFactor } from '../../../src/methods/gora/start';
-import { kaimingUniform } from '../../../src/methods/lora-adapters';
+import { compress, initA, stepFactor } from '../../../src/methods/gora/init';
+import { kaimingUniform } from '../../../src/methods/init';
 import type { LinearLayer } from '../../../src/models/model';
 import { startBackend } from '../../../src/tensor/backend';
 import { matMul, qr, transpose } from '../../../src/tensor/linalg';
@@ -118,14 +118,14 @@ test('large layers go through the backend in float32 and stay within 1e-5', () =
   assert.ok(norm(off) <= 1e-5 * norm(matMul(small.b, a, rows, rank, shape.in)), `${norm(off)}`);
 });
 
-test('starts of A: bounds, deviation, and the best subspace of the gradient', () => {
+test('inits of A: bounds, deviation, and the best subspace of the gradient', () => {
   const random = new Random(15);
   const shape = layer(40, 64);
   const rank = 8;
   const gradient = random.normals(40 * 64);
   const weight = random.normals(40 * 64);
-  const draw = (kind: Parameters<typeof startA>[0]) =>
-    startA(
+  const draw = (kind: Parameters<typeof initA>[0]) =>
+    initA(
       kind,
       shape,
       rank,
@@ -144,12 +144,12 @@ test('starts of A: bounds, deviation, and the best subspace of the gradient', ()
   assert.ok(loss(draw('weight-svd'), weight) < loss(uniform, weight));
 });
 
-test('SVD starts of a gradient of lower rank still solve; of a zero gradient they name the layer', () => {
+test('SVD inits of a gradient of lower rank still solve; of a zero gradient they name the layer', () => {
   const gradient = Float32Array.from({ length: 60 }, (_, i) => (1 + Math.floor(i / 10)) * ((i % 10) - 4) * 1e-5); // rank 1
   const weight = () => gradient;
-  const a = startA('gradient-svd', layer(6, 10), 4, weight, () => gradient, new Random(1));
+  const a = initA('gradient-svd', layer(6, 10), 4, weight, () => gradient, new Random(1));
   const { b, error } = compress(gradient, a, { out: 6, in: 10 }, 4);
   assert.ok(error < 1e-3 && b.every(Number.isFinite), `${error}`);
   const zero = () => new Float32Array(60);
-  assert.throws(() => startA('gradient-svd', layer(6, 10), 4, weight, zero, new Random(1)), /gradient of l is zero/);
+  assert.throws(() => initA('gradient-svd', layer(6, 10), 4, weight, zero, new Random(1)), /gradient of l is zero/);
 });
