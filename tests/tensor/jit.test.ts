@@ -147,6 +147,12 @@ test('what cannot be a graph runs as it is, and a line says why', (t) => {
     assert.equal(tf.memory().numTensors, before);
   }
   assert.deepEqual(call((x) => tf.mul(x, 2), x).why, null);
+  process.env.GORA_GRAPHS = '0';
+  try {
+    assert.equal(call((x) => tf.mul(x, 2), x).why, 'switched off by GORA_GRAPHS=0');
+  } finally {
+    delete process.env.GORA_GRAPHS;
+  }
   assert.equal(jit(({ x }: One) => ({ x }), { eager: 'switched off' }).why, 'nothing has run yet');
 });
 

@@ -3,6 +3,8 @@
  * tracing (trace.ts) and kept for the process (pool.ts). Where a graph cannot serve (another backend, an operation
  * without a shape rule, a value read in JavaScript) `fn` itself runs, and `why` says so in a line.
  *
+ * GORA_GRAPHS=0 in the environment switches all graphs off.
+ *
  * `fn` takes named tensors and gives named tensors. It may assign the variables of the state: those live in the graph
  * between calls, and hold nothing meanwhile; `sync` brings their values back for whoever looks at them. Whatever else
  * `fn` reads is frozen from the first call of a shape on.
@@ -114,6 +116,7 @@ export class Jit<I extends Tensors, O extends Tensors> {
   private prepare(inputs: I): Pick<Shaped, 'graph' | 'why'> {
     const eager = (why: string) => ({ graph: null, why });
     const backend = nativeBackend();
+    if (process.env.GORA_GRAPHS === '0') return eager('switched off by GORA_GRAPHS=0');
     if (!backend) return eager(`backend ${tf.getBackend()} runs no graphs`);
     const graphs = [...this.byShape.values()].filter(({ graph }) => graph).length;
     if (graphs >= (this.options.shapes ?? 8)) return eager('the batches have too many shapes');
