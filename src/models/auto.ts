@@ -9,6 +9,7 @@ import { gpt2 } from './gpt2';
 import { kwt } from './kwt';
 import { llama } from './llama';
 import type { Model } from './model';
+import { transposed } from './params';
 import { t5 } from './t5';
 import { deit, dinov2, vit } from './vit';
 
@@ -93,16 +94,20 @@ export function buildModel(name: string, config: ConfigJson, weights: WeightFile
   return makeModel(name, config, blueprint, named, random.fork('head'));
 }
 
-/** Random weights of a configuration, each from a stream of its own name. */
+/** Random weights of a configuration as its file would hold them, each from a stream of its own name. */
 export function randomWeights(config: ConfigJson, random: Random): Map<string, HostTensor> {
   const source = 'the configuration';
   const shape = () => {
     throw new Error('a random model has no file');
   };
   const { tree } = architectureOf(config, source).build({ config, source, has: () => false, shape });
-  return new Map(
-    tree.weights.map((declared) => [declared.name, { shape: declared.shape, data: initial(declared, random) }]),
-  );
+  const asStored = (declared: (typeof tree.weights)[number]): HostTensor => {
+    const { shape } = declared;
+    const data = initial(declared, random);
+    if (!declared.transposed) return { shape, data };
+    return { shape: [shape[1], shape[0]], data: transposed(data, shape[0], shape[1]) };
+  };
+  return new Map(tree.weights.map((declared) => [declared.name, asStored(declared)]));
 }
 
 /** A model of random weights, for pretraining and tests. */
