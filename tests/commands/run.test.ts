@@ -96,7 +96,7 @@ test('bad options are named', async (t) => {
 
 test('bad files are named', async (t) => {
   const out = tempDir(t);
-  await refuses(args(tempDir(t), out), /tinyshakespeare.*input\.txt: no such file/, out);
+  await refuses(args(tempDir(t), out), /tinyshakespeare.*input\.txt is not there\. Name the folder/, out);
   const textAlone = tinyData(t);
   rmSync(join(textAlone, 'stories260K'), { recursive: true });
   await refuses(args(textAlone, out), /model stories260K is not there: .*--data-dir DIR or GORA_DATA/, out);
@@ -136,7 +136,7 @@ test('what cannot be saved is known before the work, and leaves no folder behind
   }
   mkdirSync(join(place, 'a', 'adapter_config.json'), { recursive: true });
   await refuses([...args(nowhere, none), '--save', join(place, 'a')], /adapter_config\.json is a folder there/, out);
-  await refuses([...args(nowhere, none), '--save', none], /tinyshakespeare.*input\.txt: no such file/, out);
+  await refuses([...args(nowhere, none), '--save', none], /tinyshakespeare.*input\.txt is not there\. Name the folder/, out);
   assert.deepEqual(readdirSync(place), ['a'], 'folders made for nothing are gone');
 });
 
