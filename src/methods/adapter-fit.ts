@@ -82,6 +82,11 @@ function ownPattern(model: Model, config: Config, key: string, folder: string): 
   const own: Record<string, unknown> = {};
   const names = model.linears.map(({ name }) => name);
   for (const [pattern, item] of Object.entries(value)) {
+    // AdaLoRA's: which directions of a tensor are kept, by its whole name
+    if (Array.isArray(item)) {
+      own[fromTransformers5(pattern)] = item;
+      continue;
+    }
     const one = new LayerPatterns(new Map([[pattern, 1]]), source);
     const fitting = names.filter((name) => one.valueOf(toTransformers5(name), 0) === 1);
     if (fitting.length === 0) own[pattern] = item;
