@@ -81,14 +81,14 @@ export const recordsFolder = (option?: string): string => join(option ?? outFold
 /** A signal that Ctrl-C aborts, also while the main thread computes; the second Ctrl-C ends the process at once. */
 export function interruptSignal(): { signal: AbortSignal; release: () => void } {
   const scope = interruptScope();
-  onInterrupt(() => {
+  const forget = onInterrupt(() => {
     process.stderr.write('\ninterrupted: finishing the step, then writing the record (again to quit at once)\n');
     scope.interrupt();
   });
   const sentry = startSentry({ interrupts: 'first' });
   const release = () => {
     scope.end();
-    onInterrupt(null);
+    forget();
     void sentry.then((running) => running.stop());
   };
   return { signal: scope.signal, release };

@@ -79,9 +79,13 @@ export function currentSignal(): AbortSignal | undefined {
   return current()?.signal;
 }
 
-/** Says what an interrupt does from now on; null: it interrupts the current scope. */
-export function onInterrupt(listener: (() => void) | null): void {
+/** Says what an interrupt does from now on. Returns how to go back to what it did before. */
+export function onInterrupt(listener: () => void): () => void {
+  const before = state.listener;
   state.listener = listener;
+  return () => {
+    if (state.listener === listener) state.listener = before;
+  };
 }
 
 /** For the sentry: that one more, or with −1 one less, watches for SIGINT. */

@@ -66,7 +66,7 @@ for (const [what, metadata, said] of foreign) {
     const before = fs.readFileSync(file);
     const out = path.join(folder, 'out.ipynb');
     for (const options of [{}, { out }]) {
-      await assert.rejects(runNotebook(file, options), { name: 'UserError', message: said });
+      await assert.rejects(runNotebook(file, { ...options, timeoutS: 3 }), { name: 'UserError', message: said });
     }
     assert.deepEqual(fs.readFileSync(file), before);
     assert.deepEqual([fs.existsSync(begun), fs.existsSync(out)], [false, false]);
@@ -87,7 +87,7 @@ test('an output that cannot be written is refused before a cell runs', async (t)
     [path.join(folder, `${'n'.repeat(300)}.ipynb`), /name is too long/],
   ];
   for (const [out, reason] of places) {
-    await assert.rejects(runNotebook(file, { out }), { name: 'UserError', message: reason }, out);
+    await assert.rejects(runNotebook(file, { out, timeoutS: 3 }), { name: 'UserError', message: reason }, out);
   }
   assert.equal(fs.existsSync(begun), false);
   assert.deepEqual(fs.readdirSync(folder), before, 'and nothing is left of the trial');
@@ -159,7 +159,7 @@ test('a run that is cancelled before a cell has finished leaves the file as it w
   const before = fs.readFileSync(file);
   const stop = new AbortController();
   stop.abort();
-  const result = await runNotebook(file, { signal: stop.signal });
+  const result = await runNotebook(file, { signal: stop.signal, timeoutS: 3 });
   assert.deepEqual([result.ok, result.cancelled, result.file, result.executed], [false, true, null, 0]);
   assert.deepEqual(fs.readFileSync(file), before);
 });

@@ -81,11 +81,11 @@ test('a signal that comes while the thread computes is heard by the loop itself'
   t.after(() => sentry.stop());
   const scope = scopeOf(t);
   const listened: number[] = [];
-  onInterrupt(() => {
+  const forget = onInterrupt(() => {
     listened.push(1);
     scope.interrupt();
   });
-  t.after(() => onInterrupt(null));
+  t.after(forget);
   process.kill(process.pid, 'SIGINT');
   const end = Date.now() + 20_000;
   assert.throws(() => {
