@@ -1,10 +1,11 @@
 /** Measures what a method needs before training: gradients, activations, and a probe of the loss. */
 
 import { UserError } from '../errors';
-import { type ActivationOptions, estimateActivations } from '../methods/activations';
-import { estimateGradients, probeOn } from '../methods/gradients';
+import { type ActivationOptions, activationTurns } from '../methods/activations';
+import { gradientTurns, probeOn } from '../methods/gradients';
 import type { Evidence, Method } from '../methods/method';
 import type { LinearLayer } from '../models/model';
+import { inTurns } from '../processes/turns';
 import { batchesOf } from '../tasks/dataset';
 import type { Batch } from '../tensor/batch';
 import type { Random } from '../tensor/random';
@@ -47,7 +48,7 @@ const free = (batch: Batch) => {
 };
 
 /** The first batches of the training order, as the papers do: the samples are used again in training. */
-export function gatherEvidence(request: EvidenceRequest): Gathered {
+export async function gatherEvidence(request: EvidenceRequest): Promise<Gathered> {
   const { method, methodOptions, task, targets, training, random } = request;
   const { model } = task;
   let first: Batch | null = null;
@@ -64,26 +65,26 @@ export function gatherEvidence(request: EvidenceRequest): Gathered {
       }
     }
   }
+  const release = () => first && free(first);
   const evidence: Evidence = { steps: training.steps };
   if (task.train.size === 0) throw new UserError('the training set is empty: give the task examples');
-  if (method.needs.includes('activations')) {
-    const pass = Math.max(1, Math.floor(task.train.size / training.batch));
-    Object.assign(
-      evidence,
-      estimateActivations(
-        model,
-        targets,
-        batches(pass),
-        methodOptions as unknown as ActivationOptions,
-        random.fork('activations'),
-      ),
-    );
-  }
-  if (method.needs.includes('gradients')) {
-    const count = batchCount(request);
-    const afterBatch = method.watchGradients?.(model, targets, methodOptions);
-    Object.assign(evidence, estimateGradients(model, targets, batches(count), { batches: count, afterBatch }));
+  try {
+    if (method.needs.includes('activations')) {
+      const pass = batches(Math.max(1, Math.floor(task.train.size / training.batch)));
+      const options = methodOptions as unknown as ActivationOptions;
+      const measured = activationTurns(model, targets, pass, options, random.fork('activations'));
+      Object.assign(evidence, await inTurns(measured));
+    }
+    if (method.needs.includes('gradients')) {
+      const count = batchCount(request);
+      const afterBatch = method.watchGradients?.(model, targets, methodOptions);
+      const estimated = gradientTurns(model, targets, batches(count), { batches: count, afterBatch });
+      Object.assign(evidence, await inTurns(estimated));
+    }
+  } catch (error) {
+    release();
+    throw error;
   }
   if (first) evidence.probeLoss = probeOn(model, first);
-  return { evidence, release: () => first && free(first) };
+  return { evidence, release };
 }

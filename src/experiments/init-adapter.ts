@@ -18,6 +18,7 @@ import { startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
 import { type FolderOptions, writeAdapterFolder } from './adapter-folder';
+import { checkWork } from './checks';
 import { gatherEvidence } from './evidence';
 import { type InitCost, initCost } from './init-cost';
 import { type Opened, openTask } from './open';
@@ -55,7 +56,7 @@ interface Attached {
 }
 
 /** Measures what the method needs and attaches it, as a run of the same request would at its start. */
-function attachInitial(
+async function attachInitial(
   spec: RunSpec,
   request: RunRequest,
   task: Opened,
@@ -63,9 +64,9 @@ function attachInitial(
   training: TrainingOptions,
   random: Random,
   onBatch: InitOptions['onBatch'],
-): Attached {
+): Promise<Attached> {
   const method = findMethod(spec.method);
-  const { evidence, release } = gatherEvidence({
+  const { evidence, release } = await gatherEvidence({
     method,
     methodOptions: spec.methodOptions,
     batchesAreExplicit: request.set?.gradientBatches !== undefined,
@@ -107,6 +108,8 @@ export async function initAdapter(request: RunRequest, options: InitOptions): Pr
   const { folder, shiftedBase, dataDir } = options;
   const spec = resolveSpec(request);
   const training = trainingSchema.parse(spec.training) as TrainingOptions;
+  const { title, trainsBase } = findMethod(spec.method);
+  if (trainsBase) throw new UserError(`${title} trains the weights themselves: there is no adapter to make`);
   checkBase(training);
   checkNewFolder(folder);
   if (shiftedBase !== undefined) {
@@ -124,11 +127,12 @@ export async function initAdapter(request: RunRequest, options: InitOptions): Pr
     const { model } = task;
     const targets = selectTargets(model, training.targets);
     const method = findMethod(spec.method);
+    await checkWork(task, method, spec.methodOptions, targets, training);
     if (options.onPlan) {
       const batches = mostBatches(spec, task, training.batch);
       options.onPlan(await initCost(method, model, targets, task.train, training.batch, batches));
     }
-    const attached = attachInitial(spec, request, task, targets, training, random, options.onBatch);
+    const attached = await attachInitial(spec, request, task, targets, training, random, options.onBatch);
     adapters = attached.adapters;
     const ranks = adapters.ranks;
     let doubled = false;

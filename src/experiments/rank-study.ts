@@ -8,6 +8,7 @@ import { countParams, disposeModel } from '../models/params';
 import { startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
+import { checkWork } from './checks';
 import { gatherEvidence } from './evidence';
 import { openTask } from './open';
 import { type RunRequest, resolveSpec } from './spec';
@@ -56,8 +57,10 @@ export async function studyRanks(request: Omit<RunRequest, 'method'>, context: R
   try {
     const training = trainingSchema.parse(spec.training) as TrainingOptions;
     const targets = selectTargets(task.model, training.targets);
-    const { evidence, release } = gatherEvidence({
-      method: findMethod('gora'),
+    const method = findMethod('gora');
+    await checkWork(task, method, spec.methodOptions, targets, training);
+    const { evidence, release } = await gatherEvidence({
+      method,
       methodOptions: spec.methodOptions,
       batchesAreExplicit: request.set?.gradientBatches !== undefined,
       task,

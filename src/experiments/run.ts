@@ -10,12 +10,12 @@ import { currentSignal } from '../processes/interrupt';
 import { findTask } from '../tasks';
 import { paddingWaste } from '../tasks/dataset';
 import type { Metrics } from '../tasks/task';
-import { backendInfo, startBackend } from '../tensor/backend';
+import { startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
 import { trainableOf } from '../training/step';
 import { type Stop, type TrainingProgress, train } from '../training/train';
-import { checkBatch, checkLabels, memoryLimit } from './checks';
+import { checkWork } from './checks';
 import { environmentOf } from './environment';
 import { gatherEvidence } from './evidence';
 import { Meter } from './meter';
@@ -141,9 +141,7 @@ async function runLoaded(
   const { spec } = record;
   const training = trainingSchema.parse(spec.training) as TrainingOptions;
   const targets = selectTargets(task.model, training.targets);
-  checkBatch(task, training, memoryLimit(backendInfo()));
-  findMethod(spec.method).check?.(targets, spec.methodOptions, training.steps);
-  await checkLabels(task.train);
+  await checkWork(task, findMethod(spec.method), spec.methodOptions, targets, training);
   const parameters = countParams(task.model);
   const adapters = await attach(record, request, task, targets, training, random, meter);
   const evaluate = (step: number, split: 'validation' | 'test') =>

@@ -32,7 +32,7 @@ export async function methodSizes(
     const targets = selectTargets(loaded.model, options.targets);
     try {
       method.check?.(targets, methodOptions, options.steps);
-      const { evidence, release } = gatherEvidence({
+      const { evidence, release } = await gatherEvidence({
         method,
         methodOptions,
         batchesAreExplicit: false,
