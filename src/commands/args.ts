@@ -78,18 +78,34 @@ export const outFolder = (name: string, option?: string): string => option ?? re
 /** Folder with a folder of records a task: inside `--out` when given, else shared by all comparisons. */
 export const recordsFolder = (option?: string): string => join(option ?? outFolder(''), 'records');
 
-/** A signal that Ctrl-C aborts, also while the main thread computes; the second Ctrl-C ends the process at once. */
-export function interruptSignal(): { signal: AbortSignal; release: () => void } {
+/**
+ * A signal that Ctrl-C aborts, also while the main thread computes, and SIGTERM, which batch systems send. The second
+ * one of either ends the process at once.
+ * @param then what happens after the first one, for the message.
+ */
+export function interruptSignal(then = 'finishing the step, then writing the record'): {
+  signal: AbortSignal;
+  release: () => void;
+} {
   const scope = interruptScope();
-  const forget = onInterrupt(() => {
-    process.stderr.write('\ninterrupted: finishing the step, then writing the record (again to quit at once)\n');
-    scope.interrupt();
-  });
   const sentry = startSentry({ interrupts: 'first' });
+  const stopSentry = () => void sentry.then((running) => running.stop());
+  const heard = () => {
+    process.removeListener('SIGTERM', terminated);
+    process.stderr.write(`\ninterrupted: ${then} (again to quit at once)\n`);
+    scope.interrupt();
+  };
+  const terminated = () => {
+    stopSentry(); // Ctrl-C, too, quits from now on
+    heard();
+  };
+  const forget = onInterrupt(heard);
+  process.on('SIGTERM', terminated);
   const release = () => {
+    process.removeListener('SIGTERM', terminated);
     scope.end();
     forget();
-    void sentry.then((running) => running.stop());
+    stopSentry();
   };
   return { signal: scope.signal, release };
 }

@@ -1,5 +1,5 @@
 /** `gora export`: the adapter of a recorded run as a PEFT folder. */
-import { UserError } from '../errors';
+import { Interrupted, UserError } from '../errors';
 import { exportAdapter, recordNamed } from '../experiments/export-adapter';
 import { interruptSignal } from './args';
 import { dataOptions, taskOf } from './data';
@@ -68,7 +68,7 @@ export async function exportCommand(args: string[]): Promise<number> {
       signal,
       onProgress: progressReporter(record.spec.method),
     });
-    if (again.status === 'cancelled') return 130;
+    if (again.status === 'cancelled') throw new Interrupted(`interrupted: nothing was written to ${to}`);
     const metrics = Object.entries(again.metrics).map(([name, value]) => {
       const before = record.metrics[name];
       return `${name} ${value.toFixed(4)}${same || before === undefined ? '' : ` (recorded ${before.toFixed(4)})`}`;

@@ -15,7 +15,7 @@ import { exportTable } from '../reports';
 import { saveFigure, saveTable } from '../reports/files';
 import { gradientStudyChart, gradientStudyTable } from '../reports/gradient-study';
 import { closeRenderer } from '../reports/render';
-import { outFolder, parse, parseSettings, recordsFolder } from './args';
+import { interruptSignal, outFolder, parse, parseSettings, recordsFolder } from './args';
 
 const options = {
   task: { type: 'string' },
@@ -74,6 +74,7 @@ export async function gradientsCommand(args: string[]): Promise<number> {
   const folder = outFolder('gradients', values.out);
   const records = join(recordsFolder(values.out), 'gradients');
   const undo = prepareFolder(records);
+  const { release } = interruptSignal('stopping after this batch; studies that are whole are kept');
   const local = (path: string) => relative(process.cwd(), path);
   try {
     const studies = await collectStudies(request, seeds, records, dataFolder(values.data), (path) =>
@@ -86,6 +87,7 @@ export async function gradientsCommand(args: string[]): Promise<number> {
     process.stdout.write(`${files.map((file) => `  ${local(file)}`).join('\n')}\n`);
     return 0;
   } finally {
+    release();
     undo();
     await closeRenderer();
   }

@@ -2,11 +2,11 @@
 import { totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
-import type { Model } from '../models/model';
+import type { Method } from '../methods/method';
+import type { LinearLayer, Model } from '../models/model';
 import { baseNet } from '../models/params';
 import type { Dataset } from '../tasks/dataset';
-
-import type { BackendInfo } from '../tensor/backend';
+import { type BackendInfo, backendInfo } from '../tensor/backend';
 import type { Batch } from '../tensor/batch';
 import type { TrainingOptions } from '../training/options';
 import type { Opened } from './open';
@@ -96,4 +96,20 @@ export function checkBatch(
   throw new UserError(
     `batch ${batch} needs ${gib(needed)} for its activations, and there are ${gib(limit)}. Lower batch to ${most} or less, or set recompute=true`,
   );
+}
+
+/**
+ * All of it, for work that measures, attaches or trains a method on these layers.
+ * @throws UserError as the single checks, and when the method's options do not fit the layers.
+ */
+export async function checkWork(
+  task: Pick<Opened, 'model' | 'train'>,
+  method: Method,
+  methodOptions: unknown,
+  targets: readonly LinearLayer[],
+  training: TrainingOptions,
+): Promise<void> {
+  checkBatch(task, training, memoryLimit(backendInfo()));
+  method.check?.(targets, methodOptions, training.steps);
+  await checkLabels(task.train);
 }

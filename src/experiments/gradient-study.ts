@@ -17,10 +17,11 @@ import { z } from 'zod';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../formats/atomic';
 import { measureImportance } from '../methods/gora/importance';
-import { estimateGradients } from '../methods/gradients';
+import { gradientTurns } from '../methods/gradients';
 import { selectTargets } from '../methods/targets';
 import type { LinearLayer, Model } from '../models/model';
 import { disposeModel } from '../models/params';
+import { inTurns } from '../processes/turns';
 import { batchesOf } from '../tasks/dataset';
 import { startBackend } from '../tensor/backend';
 import type { Batch } from '../tensor/batch';
@@ -213,7 +214,8 @@ export async function studyGradients(request: GradientStudyRequest, dataDir: str
       if (counts.includes(done)) means.set(done, new Map(targets.map((layer) => [layer.name, mean(layer.name)])));
       return false;
     };
-    const { gradients } = estimateGradients(model, targets, next(reference), { batches: reference, afterBatch });
+    const estimated = gradientTurns(model, targets, next(reference), { batches: reference, afterBatch });
+    const { gradients } = await inTurns(estimated);
     return {
       format: 1,
       kind: 'gradient-study',

@@ -18,6 +18,7 @@ import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
 import { adaptTask } from './adapt-task';
 import { type FolderOptions, writeAdapterFolder } from './adapter-folder';
+import { checkWork } from './checks';
 import { type InitCost, initCost } from './init-cost';
 import { type Opened, openTask } from './open';
 import type { RunSpec } from './record';
@@ -72,6 +73,8 @@ export async function initAdapter(request: RunRequest, options: InitOptions): Pr
   const { folder, shiftedBase, dataDir } = options;
   const spec = resolveSpec(request);
   const training = trainingSchema.parse(spec.training) as TrainingOptions;
+  const { title, trainsBase } = findMethod(spec.method);
+  if (trainsBase) throw new UserError(`${title} trains the weights themselves: there is no adapter to make`);
   checkBase(training);
   checkNewFolder(folder);
   if (shiftedBase !== undefined) {
@@ -89,6 +92,7 @@ export async function initAdapter(request: RunRequest, options: InitOptions): Pr
     const { model } = task;
     const targets = selectTargets(model, training.targets);
     const method = findMethod(spec.method);
+    await checkWork(task, method, spec.methodOptions, targets, training);
     if (options.onPlan) {
       const batches = mostBatches(spec, task, training.batch);
       options.onPlan(await initCost(method, model, targets, task.train, training.batch, batches));

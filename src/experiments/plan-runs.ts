@@ -152,7 +152,7 @@ async function runOnce(run: PlannedRun, context: PlanContext): Promise<RunRecord
     if (record.status === 'cancelled') throw new Interrupted('interrupted: the same command goes on from here');
     return record;
   } catch (error) {
-    if (error instanceof RunInterrupted) writeRecord(dir, error.record);
+    if (error instanceof RunInterrupted) keep(dir, error.record);
     if (!(error instanceof RunFailed) || !diverged(error.record)) throw error;
     keep(dir, error.record);
     return error.record;

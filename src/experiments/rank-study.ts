@@ -9,6 +9,7 @@ import { startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { type TrainingOptions, trainingSchema } from '../training/options';
 import { measureTask } from './adapt-task';
+import { checkWork } from './checks';
 import { openTask } from './open';
 import { type RunRequest, resolveSpec } from './spec';
 
@@ -56,6 +57,7 @@ export async function studyRanks(request: Omit<RunRequest, 'method'>, context: R
   try {
     const training = trainingSchema.parse(spec.training) as TrainingOptions;
     const targets = selectTargets(task.model, training.targets);
+    await checkWork(task, gora, spec.methodOptions, targets, training);
     const measure = measureTask({
       method: gora,
       methodOptions: spec.methodOptions,

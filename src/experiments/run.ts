@@ -10,13 +10,13 @@ import { currentSignal } from '../processes/interrupt';
 import { findTask } from '../tasks';
 import { paddingWaste } from '../tasks/dataset';
 import type { Metrics } from '../tasks/task';
-import { backendInfo, startBackend } from '../tensor/backend';
+import { startBackend } from '../tensor/backend';
 import { Random } from '../tensor/random';
 import { forSet, type TrainingOptions, trainingSchema } from '../training/options';
 import { trainableOf } from '../training/step';
 import { type Stop, type TrainingProgress, train } from '../training/train';
 import { adaptTask } from './adapt-task';
-import { checkBatch, checkLabels, memoryLimit } from './checks';
+import { checkWork } from './checks';
 import { environmentOf } from './environment';
 import { Meter } from './meter';
 import { type Opened, openTask } from './open';
@@ -128,9 +128,7 @@ async function runLoaded(
   const { spec } = record;
   const training = forSet(trainingSchema.parse(spec.training) as TrainingOptions, task.train.size);
   const targets = selectTargets(task.model, training.targets);
-  checkBatch(task, training, memoryLimit(backendInfo()));
-  findMethod(spec.method).check(targets, spec.methodOptions, training.steps);
-  await checkLabels(task.train);
+  await checkWork(task, findMethod(spec.method), spec.methodOptions, targets, training);
   const parameters = countParams(task.model);
   const adapters = adaptersOf(record, request, task, targets, training, random, meter);
   const evaluate = (step: number, split: 'validation' | 'test') =>

@@ -10,6 +10,7 @@ import { UserError } from '../errors';
 import type { LinearLayer, Model, Net } from '../models/model';
 import { baseLinear, layerOf, param } from '../models/params';
 import { interruptible } from '../processes/interrupt';
+import { atOnce, type Turns } from '../processes/turns';
 import type { Batch } from '../tensor/batch';
 import { IncrementalPca } from '../tensor/incremental-pca';
 import { Random } from '../tensor/random';
@@ -94,6 +95,17 @@ export function estimateActivations(
   options: ActivationOptions,
   random = new Random(0, 'activations'),
 ): ActivationResult {
+  return atOnce(activationTurns(model, targets, batches, options, random));
+}
+
+/** As `estimateActivations`, with a rest after every batch. */
+export function* activationTurns(
+  model: Model,
+  targets: readonly LinearLayer[],
+  batches: Iterable<Batch>,
+  options: ActivationOptions,
+  random: Random,
+): Turns<ActivationResult> {
   const { rank, rho, tau } = options;
   const names = new Set(targets.map((layer) => layer.name));
   const inputs = new Map<string, Input>();
@@ -127,6 +139,7 @@ export function estimateActivations(
     count += 1;
     const ratios = new Map(targets.map((layer) => [layer.name, inputOf(layer)?.pca.ratios ?? new Float64Array(0)]));
     if ([...ratios.values()].every((own) => own.length > 0)) needed = distributeRanks(targets, ratios, rank, rho);
+    yield;
   }
   if (count === 0) throw new UserError('no batch to measure inputs on: the training set is empty');
   const activations = new Map(

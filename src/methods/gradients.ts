@@ -12,6 +12,7 @@ import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import type { LinearLayer, Model, Net } from '../models/model';
 import { interruptible } from '../processes/interrupt';
+import { atOnce, type Turns } from '../processes/turns';
 import type { Batch } from '../tensor/batch';
 import { GradientSums } from './gradient-sums';
 
@@ -49,6 +50,16 @@ export function estimateGradients(
   batches: Iterable<Batch>,
   options: GradientOptions = {},
 ): GradientEvidence {
+  return atOnce(gradientTurns(model, targets, batches, options));
+}
+
+/** As `estimateGradients`, with a rest after every batch. */
+export function* gradientTurns(
+  model: Model,
+  targets: readonly LinearLayer[],
+  batches: Iterable<Batch>,
+  options: GradientOptions = {},
+): Turns<GradientEvidence> {
   const { batches: asked, keep = 'device', compile = true, afterBatch } = options;
   const most = asked ?? Number.POSITIVE_INFINITY;
   const expected = asked ?? (Array.isArray(batches) ? batches.length : 0);
@@ -65,6 +76,7 @@ export function estimateGradients(
       if (count === 1) checkReached(model, sums.unreached);
       stopped = afterBatch?.(count, mean) ?? false;
       if (stopped || count >= most) break;
+      yield;
     }
     if (!stopped) checkCount(count, asked);
     const gradients = new Map(targets.map((layer) => [layer.name, finite(layer, mean(layer.name))]));

@@ -29,7 +29,10 @@ test('models add says the size before, where it went and what to type next; then
   const lines = stderr.trim().split('\n');
   assert.equal(lines[0], `hf:owner/name: 150.0 kB in 2 files from ${hub.url} to ${join(cache, 'models--owner--name')}`);
   assert.match(lines.at(-1) ?? '', /^hf:owner\/name {2}150\.0 kB of 150\.0 kB \(100 %\).* model\.safetensors$/);
-  assert.match(stdout, /^hf:owner\/name: is here, 150\.0 kB in .*snapshots.*\nNext: npm run gora -- ranks --model hf:owner\/name --data FILE\.csv\n$/);
+  assert.match(
+    stdout,
+    /^hf:owner\/name: is here, 150\.0 kB in .*snapshots.*\nNext: npm run gora -- ranks --model hf:owner\/name --data FILE\.csv\n$/,
+  );
   const again = await gora(['models', 'add', 'hf:owner/name', '--json'], undefined, { HF_HUB_OFFLINE: '1' });
   const [added]: AddedModel[] = JSON.parse(again.stdout);
   assert.deepEqual([added.name, added.already, added.bytes], ['hf:owner/name', true, 150_022]);

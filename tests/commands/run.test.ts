@@ -41,19 +41,59 @@ test('one run writes one complete record; a second process gives the same number
   }
 });
 
-test('Ctrl-C leaves a valid cancelled record and exit code 130', async (t) => {
-  const out = tempDir(t);
+/** Sends signals to a run: the first when it has written what `when` matches, the others 300 ms apart. */
+function interrupted(command: readonly string[], when: RegExp, signals: readonly NodeJS.Signals[], env = {}) {
   let sent = false;
-  const { code, stderr } = await gora(args(tinyData(t), out, 'lora', ['steps=100000']), (child, text) => {
-    if (!sent && /step 1\//.test(text)) {
+  return gora(
+    command,
+    (child, text) => {
+      if (sent || !when.test(text)) return;
       sent = true;
-      child.kill('SIGINT');
-    }
+      for (const [i, signal] of signals.entries()) setTimeout(() => child.kill(signal), 100 + 300 * i);
+    },
+    env,
+  );
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`${signal} while training leaves a cancelled record, says what was not saved, and no empty folder`, async (t) => {
+    const [out, place] = [tempDir(t), tempDir(t)];
+    const command = [...args(tinyData(t), out, 'lora', ['steps=100000']), '--save', join(place, 'a', 'b')];
+    const { code, stdout, stderr } = await interrupted(command, /step 1\//, [signal]);
+    assert.equal(code, 130, stderr);
+    assert.match(stderr, /interrupted: finishing the step, then writing the record \(again to quit at once\)/);
+    const record = onlyRecord(out);
+    assert.equal(record.status, 'cancelled');
+    assert.ok(record.curve.loss.length >= 1);
+    assert.match(stdout, new RegExp(`: cancelled after ${record.curve.loss.length} of 100000 steps\n`));
+    assert.match(stdout, /no adapter was saved to .*a\/b\n.*\.json\n$/s);
+    assert.deepEqual(readdirSync(place), []);
   });
-  assert.equal(code, 130, stderr);
-  const record = onlyRecord(out);
-  assert.equal(record.status, 'cancelled');
-  assert.ok(record.curve.loss.length >= 1);
+
+  test(`${signal} while gradients are estimated does too`, async (t) => {
+    const [out, place] = [tempDir(t), tempDir(t)];
+    // plain JavaScript takes the better part of a minute for so many
+    const many = ['trainWindows=787', 'batch=1', 'gradientBatches=787'];
+    const command = [...args(tinyData(t), out, 'gora', many), '--save', join(place, 'a')];
+    const env = { GORA_BACKEND: 'cpu' };
+    const { code, stdout, stderr } = await interrupted(command, /data: 787 to train/, [signal], env);
+    assert.equal(code, 130, stderr);
+    assert.equal(onlyRecord(out).status, 'cancelled');
+    assert.match(stdout, /: cancelled after 0 of 4 steps\n.*no adapter was saved to .*\/a\n/s);
+    assert.deepEqual(readdirSync(place), []);
+  });
+}
+
+test('a second Ctrl-C ends the process at once, also in the middle of a batch that blocks it', async (t) => {
+  const out = tempDir(t);
+  // one batch takes plain JavaScript many seconds
+  const slow = ['context=64', 'trainWindows=196', 'batch=196', 'gradientBatches=1'];
+  const env = { GORA_BACKEND: 'cpu' };
+  const command = args(tinyData(t), out, 'gora', slow);
+  const { code, signal, stderr } = await interrupted(command, /data: 196 to train/, ['SIGINT', 'SIGINT'], env);
+  assert.deepEqual([code, signal], [null, 'SIGINT'], stderr);
+  assert.doesNotMatch(stderr, /interrupted:/, 'the batch was still running');
+  assert.deepEqual(readdirSync(out), []);
 });
 
 /** The command fails with a message, and leaves nothing behind. */
@@ -136,7 +176,11 @@ test('what cannot be saved is known before the work, and leaves no folder behind
   }
   mkdirSync(join(place, 'a', 'adapter_config.json'), { recursive: true });
   await refuses([...args(nowhere, none), '--save', join(place, 'a')], /adapter_config\.json is a folder there/, out);
-  await refuses([...args(nowhere, none), '--save', none], /tinyshakespeare.*input\.txt is not there\. Name the folder/, out);
+  await refuses(
+    [...args(nowhere, none), '--save', none],
+    /tinyshakespeare.*input\.txt is not there\. Name the folder/,
+    out,
+  );
   assert.deepEqual(readdirSync(place), ['a'], 'folders made for nothing are gone');
 });
 

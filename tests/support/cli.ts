@@ -5,7 +5,9 @@ import { join, resolve } from 'node:path';
 const root = resolve(__dirname, '..', '..');
 
 export interface CliResult {
+  /** Null where a signal ended the process. */
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -28,5 +30,5 @@ export function gora(
     stderr += chunk;
     during?.(child, stderr);
   });
-  return new Promise((done) => child.on('close', (code) => done({ code, stdout, stderr })));
+  return new Promise((done) => child.on('close', (code, signal) => done({ code, signal, stdout, stderr })));
 }
