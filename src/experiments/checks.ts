@@ -110,6 +110,6 @@ export async function checkWork(
   training: TrainingOptions,
 ): Promise<void> {
   checkBatch(task, training, memoryLimit(backendInfo()));
-  method.check?.(targets, methodOptions, training.steps);
+  method.check(targets, methodOptions, training.steps);
   await checkLabels(task.train);
 }

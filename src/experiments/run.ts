@@ -131,6 +131,7 @@ async function runLoaded(
   await checkWork(task, findMethod(spec.method), spec.methodOptions, targets, training);
   const parameters = countParams(task.model);
   const adapters = adaptersOf(record, request, task, targets, training, random, meter);
+  await new Promise((resolve) => setImmediate(resolve)); // signals that came meanwhile are heard now
   const evaluate = (step: number, split: 'validation' | 'test') =>
     meter.time('evaluate', async () => {
       const metrics = await task.evaluate(adapters.net, task[split]);
