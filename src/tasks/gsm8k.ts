@@ -26,7 +26,7 @@ export function parseSolutions(text: string, source: string): string[] {
     if (typeof question !== 'string' || typeof answer !== 'string') {
       throw new UserError(`${source}:${i + 1}: expected a question and an answer, both texts`);
     }
-    return `${question}\n${answer.replace(/<<[^>]*>>/g, '')}\n\n`;
+    return `${question}\n${answer.replace(/<<[^<>]*>>/g, '')}\n\n`;
   });
 }
 

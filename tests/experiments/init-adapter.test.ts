@@ -93,7 +93,9 @@ test('nothing is written when the request does not make sense', async (t) => {
     assert.deepEqual(readdirSync(parent), []);
   };
   await refuse('gora', { shiftedBase: join(parent, 'b') }, /GoRA leaves the base as it is: there is no shifted base/);
-  await refuse('full', {}, /Full fine-tuning trains the weights themselves: there is no adapter to make/, { rank: undefined });
+  await refuse('full', {}, /Full fine-tuning trains the weights themselves: there is no adapter to make/, {
+    rank: undefined,
+  });
   await refuse('pissa', { shiftedBase: folder }, /need two folders/);
   await refuse('lora', {}, /base nf4: an initial adapter is made from the float32 weights/, { base: 'nf4' });
   await refuse('lora', {}, /rank 99 does not fit/, { rank: 99 });
