@@ -1,12 +1,11 @@
 /** Prompts and answers for decoders: batches whose loss is on the answers alone, and marks for what is generated. */
-import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../errors';
 import { generateBatch } from '../../models/generate';
 import type { Decoder, Net } from '../../models/model';
 import { endOf, type Tokenizer } from '../../tokenizers';
 import { rowsToBatch } from '../batching/text';
 import type { Dataset } from '../dataset';
-import { sumOver } from '../score';
+import { evaluateTokens } from './language';
 
 /** One prompt as token ids with its begin mark, a good answer with its end mark, and what a response must meet. */
 export interface AnsweredPrompt {
@@ -71,11 +70,8 @@ export async function evaluateAnswers(
   tokenizer: Tokenizer,
   batch = 64,
 ): Promise<{ passed: number; loss: number }> {
-  const [nats, tokens] = await sumOver(data, batch, (part) => {
-    const count = tf.sum(part.weights);
-    return tf.stack([tf.mul(model.loss(net, part), count), count]);
-  });
+  const { loss } = await evaluateTokens(model, net, data, batch);
   const responses = await respond(model, net, data, tokenizer);
   const passed = responses.filter((response, i) => data.items[i].passes(response)).length;
-  return { passed: (100 * passed) / data.size, loss: nats / tokens };
+  return { passed: (100 * passed) / data.size, loss };
 }

@@ -8,13 +8,12 @@ import type { SequencePair } from '../../data/sequence';
 import type { Parts } from '../../data/split';
 import type { EncoderDecoder } from '../../models/model';
 import { padOf } from '../../tokenizers';
-import type { Dataset } from '../dataset';
 import { eachPart, SPLITS, type Split } from '../parts';
 import { type LoadedTask, type TaskModel, textModel } from '../task';
 import { type EncodedText, encodedSets } from './encoded';
 import { evaluatePrompted, labelTokens, promptedSet } from './prompted';
 import { evaluateScores } from './scored';
-import { evaluateLabels, sequenceSet } from './sequences';
+import { evaluateLabels, sequenceSets } from './sequences';
 
 export interface LabelledData extends Parts<LabelledExample> {
   /** Names of the classes in order; null for a number to predict. */
@@ -95,15 +94,8 @@ function forLabelWords(
     return { input: ids, target: own.encode(data.labels[example.label], { eos: true }) };
   };
   const pairs = eachPart<LabelledExample, SequencePair[]>(data, (examples) => examples.map(encode));
-  const all = SPLITS.flatMap((split) => pairs[split]);
-  const shape = {
-    inputLength: Math.max(...all.map(({ input }) => input.length)),
-    targetLength: Math.max(...all.map(({ target }) => target.length)),
-    pad: padOf(own),
-    start: (model as EncoderDecoder).start,
-  };
   return {
-    ...eachPart<SequencePair, Dataset>(pairs, (part) => sequenceSet(part, shape)),
+    ...sequenceSets(pairs, own, model as EncoderDecoder),
     evaluate: (net, part) => evaluateLabels(model as EncoderDecoder, net, part, answers),
     notes: { labelWords: words, cutTexts, maxLength },
   };

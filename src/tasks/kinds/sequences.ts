@@ -2,10 +2,13 @@
 import type { Tensor2D } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
 import type { SequencePair, SequenceShape } from '../../data/sequence';
+import type { Parts } from '../../data/split';
 import { UserError } from '../../errors';
 import type { EncoderDecoder, Net } from '../../models/model';
 import type { Batch } from '../../tensor/batch';
+import { padOf, type Tokenizer } from '../../tokenizers';
 import type { Dataset } from '../dataset';
+import { eachPart, SPLITS, type Split } from '../parts';
 import { scoreChoices } from './choice';
 
 /** Tensors of one batch, as encoder–decoders take them. @throws UserError when a sequence is too long. */
@@ -50,6 +53,23 @@ export const sequenceSet = (pairs: readonly SequencePair[], shape: SequenceShape
       shape,
     ),
 });
+
+/** The three parts of a set as a model takes them, all batches of one shape. */
+export function sequenceSets(
+  pairs: Parts<SequencePair>,
+  tokenizer: Tokenizer,
+  { start }: EncoderDecoder,
+): Record<Split, Dataset> {
+  const all = SPLITS.flatMap((split) => pairs[split]);
+  const longest = (of: (pair: SequencePair) => readonly number[]) => Math.max(...all.map((pair) => of(pair).length));
+  const shape: SequenceShape = {
+    inputLength: longest(({ input }) => input),
+    targetLength: longest(({ target }) => target),
+    pad: padOf(tokenizer),
+    start,
+  };
+  return eachPart(pairs, (part) => sequenceSet(part, shape));
+}
 
 /**
  * Log-probabilities of label words as the first token of the answer (LoRA-GA's and GoRA's way to score GLUE).

@@ -14,7 +14,7 @@ import type { Dataset } from '../dataset';
 import { eachPart, SPLITS, type Split } from '../parts';
 import { type LoadedTask, type TaskModel, textModel } from '../task';
 import { evaluateTokens, windowSet } from './language';
-import { sequenceSet } from './sequences';
+import { sequenceSets } from './sequences';
 
 export interface WrittenOptions {
   /** Most tokens of a row, and no more than the model's positions. */
@@ -90,15 +90,8 @@ export function bindCompletions(
       return { input: ids, target: own.encode(completion, { eos: true }).slice(0, places) };
     };
     const pairs = eachPart<CompletionExample, SequencePair[]>(data, (examples) => examples.map(encode));
-    const all = SPLITS.flatMap((split) => pairs[split]);
-    const shape = {
-      inputLength: Math.max(...all.map(({ input }) => input.length)),
-      targetLength: Math.max(...all.map(({ target }) => target.length)),
-      pad: padOf(own),
-      start: (model as EncoderDecoder).start,
-    };
     return {
-      ...eachPart<SequencePair, Dataset>(pairs, (part) => sequenceSet(part, shape)),
+      ...sequenceSets(pairs, own, model as EncoderDecoder),
       evaluate: (net, part) => evaluateTokens(model, net, part),
       notes: { cutTexts, maxLength: places },
     };
